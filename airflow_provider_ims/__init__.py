@@ -1,0 +1,70 @@
+"""Copy images in the Image Management Service (IMS) of Open Telekom Cloud and Huawei Cloud, from Airflow.
+
+This module holds the version and what Airflow reads of the provider. It imports nothing, so that reading it is cheap.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["__version__", "get_provider_info"]
+__version__ = "0.1.0"
+
+_INTEGRATION = "Image Management Service (IMS)"
+
+
+def get_provider_info() -> dict[str, Any]:
+    """What Airflow is told of this provider: its modules, and the form of its connection type."""
+    return {
+        "package-name": "airflow-provider-ims",
+        "name": _INTEGRATION,
+        "description": "Copies images in the Image Management Service of Open Telekom Cloud and Huawei Cloud.",
+        "versions": [__version__],
+        "integrations": [
+            {
+                "integration-name": _INTEGRATION,
+                "external-doc-url": "https://docs.otc.t-systems.com/image-management-service/",
+                "tags": ["service"],
+            }
+        ],
+        **{
+            kind: [{"integration-name": _INTEGRATION, "python-modules": [f"airflow_provider_ims.{kind}"]}]
+            for kind in ("hooks", "operators", "sensors", "triggers")
+        },
+        "connection-types": [
+            {
+                "connection-type": "ims",
+                "hook-class-name": "airflow_provider_ims.hooks.ImsHook",
+                "hook-name": "Image Management Service (OTC, Huawei Cloud)",
+                "ui-field-behaviour": {
+                    "hidden-fields": ["schema", "port"],
+                    "relabeling": {"login": "IAM user name", "password": "Password", "host": "IMS endpoint"},
+                    "placeholders": {
+                        "login": "the IAM user's name (for an account log-in: the account's name)",
+                        "host": "blank: taken from the token's catalog",
+                    },
+                },
+                "conn-fields": _CONN_FIELDS,
+            }
+        ],
+    }
+
+
+def _field(label: str, description: str, kind: str = "string", **schema: Any) -> dict[str, Any]:
+    return {"label": label, "description": description, "schema": {"type": [kind, "null"], **schema}}
+
+
+_REGIONS = ["eu-de", "eu-nl", "eu-ch2", "eu-west-101", "cn-north-4", "ap-southeast-1", "ap-southeast-3"]
+
+_CONN_FIELDS = {
+    "region": _field("Region", "The region's id. Endpoints and project follow from it.", examples=_REGIONS),
+    "domain_name": _field("Domain name", "The account's name, such as OTC-EU-DE-00000000001000000000."),
+    "project_name": _field("Project name", "Default: the region, whose main project has its name."),
+    "project_id": _field("Project id", "Wins over the project name."),
+    "iam_endpoint": _field("IAM endpoint", "Default: the region's, such as https://iam.eu-de.otc.t-systems.com/v3."),
+    "verify": _field("Verify", "true, false, or the path of a CA bundle. Default: true.", examples=["true", "false"]),
+    "proxies": _field("Proxies", "A proxy's URL, or JSON by scheme. Default: the environment's HTTPS_PROXY, NO_PROXY."),
+    "timeout": _field(
+        "Timeout", "Seconds to connect, and to wait for each part of an answer. Default: 30.", "number", minimum=1
+    ),
+}

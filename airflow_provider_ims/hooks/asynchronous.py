@@ -1,0 +1,116 @@
+"""``ImsAsyncHook``: the image service from an event loop, on aiohttp."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from functools import partial
+from types import TracebackType
+from typing import Self, TypeVar
+
+import aiohttp
+import certifi
+from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
+from yarl import URL
+
+from airflow_provider_ims import protocol
+from airflow_provider_ims.arguments import check_image_id, check_job_id
+from airflow_provider_ims.auth import Conversation
+from airflow_provider_ims.errors import ImsError, SettingsError
+from airflow_provider_ims.hooks.connection import (
+    PATIENCE,
+    USER_AGENT,
+    ca_bundle_of,
+    client_of,
+    lost,
+    malformed,
+    not_sent,
+    proxy_of,
+    untrusted,
+)
+from airflow_provider_ims.models import Image, Job, Request, Response
+from airflow_provider_ims.transport import run_async
+
+T = TypeVar("T")
+
+
+class ImsAsyncHook:
+    """``ImsHook`` for an event loop: the same calls as coroutines, in an ``async with``.
+
+    :param ims_conn_id: id of the Airflow connection.
+    :param patience: seconds for which what may be repeated is repeated.
+    """
+
+    def __init__(self, ims_conn_id: str = "ims_default", patience: float = PATIENCE) -> None:
+        self.ims_conn_id = ims_conn_id
+        self.patience = patience
+
+    async def __aenter__(self) -> Self:
+        connection = await get_async_connection(self.ims_conn_id)
+        self.client = client_of(connection, await get_async_extra_dejson(connection))
+        part = self.client.settings.timeout
+        self._http = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=_tls(ca_bundle_of(self.client.settings))),
+            timeout=aiohttp.ClientTimeout(total=None, connect=part, sock_connect=part, sock_read=part),
+            trust_env=False,  # or it would send what .netrc holds
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers=USER_AGENT,
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._http.close()
+
+    async def get_job(self, job_id: str) -> Job:
+        """How far an asynchronous job has come."""
+        check_job_id(job_id)
+        return await self.perform(self.client.ask(partial(protocol.get_job, job_id=job_id)))
+
+    async def get_image(self, image_id: str) -> Image:
+        """One image; raises ``NotFoundError``."""
+        check_image_id(image_id)
+        return await self.perform(self.client.ask(partial(protocol.get_image, image_id=image_id)))
+
+    async def perform(self, conversation: Conversation[T]) -> T:
+        """Carry out what ``client`` wants to say."""
+        return await run_async(conversation, self._send, self.patience)
+
+    async def _send(self, request: Request) -> Response:
+        try:
+            async with self._http.request(
+                request.method,
+                URL(request.url, encoded=True),
+                headers=request.headers,
+                data=request.body or None,
+                proxy=proxy_of(self.client.settings, request.url),
+                allow_redirects=False,
+            ) as answer:
+                return Response(answer.status, answer.headers, await answer.read())
+        except (aiohttp.ClientError, TimeoutError, ValueError) as problem:
+            raise _error(request, problem) from None
+
+
+def _tls(ca_bundle: bool | str) -> ssl.SSLContext | bool:
+    """What requests does with the same setting."""
+    if ca_bundle is False:
+        return False
+    path = certifi.where() if ca_bundle is True else ca_bundle
+    try:
+        if os.path.isdir(path):
+            return ssl.create_default_context(capath=path)
+        return ssl.create_default_context(cafile=path)
+    except OSError as problem:
+        raise SettingsError(f"verify: {path} cannot be read as a CA bundle ({problem}).") from None
+
+
+def _error(request: Request, problem: Exception) -> ImsError:
+    """Ours for an error of aiohttp: the difference that matters is whether anything was sent."""
+    if "CERTIFICATE_VERIFY_FAILED" in str(problem):
+        return untrusted(request, problem)
+    if isinstance(
+        problem, aiohttp.ClientConnectorError | aiohttp.ClientHttpProxyError | aiohttp.ConnectionTimeoutError
+    ):
+        return not_sent(request, problem)
+    return (malformed if isinstance(problem, ValueError) else lost)(request, problem)

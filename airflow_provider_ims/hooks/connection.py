@@ -1,0 +1,98 @@
+"""What both hooks share: the Airflow connection as a client, the tokens of this process, the words for what failed."""
+
+from __future__ import annotations
+
+import os
+import re
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from requests.utils import get_environ_proxies, select_proxy
+
+from airflow_provider_ims import __version__
+from airflow_provider_ims.auth import Client
+from airflow_provider_ims.errors import ConnectError, ImsError, ResponseLostError, SettingsError
+from airflow_provider_ims.models import Request
+from airflow_provider_ims.settings import Settings
+from airflow_provider_ims.token_store import TokenStore
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection
+
+PATIENCE = 60.0
+"""Seconds for which a request that may be repeated is repeated, where nothing else is said."""
+
+_CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+
+USER_AGENT = {"User-Agent": f"airflow-provider-ims/{__version__}"}
+
+
+@cache
+def token_store() -> TokenStore:
+    """The tokens of this process, shared with the machine's other Airflow processes by files in Airflow's home."""
+    home = os.environ.get("AIRFLOW_HOME") or "~/airflow"
+    return TokenStore(Path(home).expanduser() / "ims-tokens")
+
+
+def client_of(connection: Connection, extra: dict[str, Any]) -> Client:
+    """The client that an Airflow connection describes; raises ``SettingsError``."""
+    settings = Settings.of(
+        connection.conn_id,
+        login=connection.login,
+        password=connection.password,
+        host=connection.host,
+        schema=connection.schema,
+        port=connection.port,
+        extra=extra,
+    )
+    return Client(settings, token_store(), lambda: datetime.now(UTC))
+
+
+def proxy_of(settings: Settings, url: str) -> str | None:
+    """The proxy for this address: the connection's, else the environment's (``HTTPS_PROXY``, ``NO_PROXY``)."""
+    found = select_proxy(url, settings.proxies or get_environ_proxies(url))
+    return found if not found or "://" in found else f"http://{found}"
+
+
+def ca_bundle_of(settings: Settings) -> bool | str:
+    """What certificates are checked against: a path, False for nothing, True for the usual authorities."""
+    if settings.verify is not True:
+        return settings.verify
+    return next((path for name in _CA_VARIABLES if (path := os.environ.get(name))), True)
+
+
+def not_sent(request: Request, problem: Exception) -> ImsError:
+    """The error for a request that never left."""
+    return ConnectError(
+        f"No connection to {_host(request)}: {_reason(problem)}. Check its address, proxy and firewall."
+    )
+
+
+def lost(request: Request, problem: Exception) -> ImsError:
+    """The error for a request that was sent, and whose answer did not come, or not to its end."""
+    return ResponseLostError(f"No complete answer from {_host(request)} to {request.method}: {_reason(problem)}.")
+
+
+def untrusted(request: Request, problem: Exception) -> ImsError:
+    """The error for a certificate that does not prove who the host is."""
+    remedy = "give the path of the CA bundle as `verify` in the connection (or in REQUESTS_CA_BUNDLE)"
+    return SettingsError(f"The certificate of {_host(request)} is not trusted ({_reason(problem)}): {remedy}.")
+
+
+def malformed(request: Request, problem: Exception) -> ImsError:
+    """The error for an address or a proxy that the HTTP library cannot use."""
+    return SettingsError(f"Cannot send a request to {_host(request)}: {_reason(problem)}. Check the connection.")
+
+
+def _host(request: Request) -> str:
+    parts = urlsplit(request.url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _reason(problem: Exception) -> str:
+    """The library's words, without objects' addresses and the user of a proxy."""
+    words = re.sub(r"<[^>]* object at 0x[0-9a-f]+>:? ?", "", str(problem)) or type(problem).__name__
+    return re.sub(r"//[^/@\s]*@", "//***@", words)[:300]

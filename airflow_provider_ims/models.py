@@ -1,0 +1,209 @@
+"""The nouns: what a credential, a token, a job, an image, a request and a response are.
+
+Frozen values that know how to read themselves from the cloud's documents and nothing else: no clock, no socket, no log.
+Secrets do not print. Instants are aware (UTC); what the cloud writes in a form of its own is ``None``, never a failure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+REFRESH_MARGIN = timedelta(minutes=5)
+"""A token this close to its end is not used any more: a request that waits in a queue must still be answered."""
+
+REFRESH_SHARE = 0.1
+"""... or, for a token that lives only for minutes, this part of its life."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request. ``replayable``: sending it twice does no more than sending it once."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes = field(default=b"", repr=False)
+    replayable: bool = True
+
+    def with_header(self, name: str, value: str) -> Request:
+        return replace(self, headers={**self.headers, name: value})
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One HTTP response, its body read to the end. Header names are compared without case."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes = field(default=b"", repr=False)
+
+    def header(self, name: str) -> str | None:
+        return next((value for key, value in self.headers.items() if key.lower() == name.lower()), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Who logs in where, and for which project: ``project_id`` wins over ``project_name``."""
+
+    iam_url: str
+    domain_name: str
+    user_name: str
+    password: str = field(repr=False)
+    project_name: str | None = None
+    project_id: str | None = None
+
+    @property
+    def identity(self) -> str:
+        """Everything but the secret, in one line."""
+        project = self.project_id or self.project_name
+        return f"{self.iam_url} {self.domain_name}/{self.user_name} {project}"
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A project-scoped IAM token. ``endpoints``: public IMS URL by region, as the token's catalog gives them."""
+
+    value: str = field(repr=False)
+    issued_at: datetime
+    expires_at: datetime
+    project_id: str
+    endpoints: Mapping[str, str] = field(default_factory=dict)
+
+    def is_fresh(self, now: datetime) -> bool:
+        margin = min(REFRESH_MARGIN, (self.expires_at - self.issued_at) * REFRESH_SHARE)
+        return now < self.expires_at - margin
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Where a project finds its IMS."""
+
+    url: str
+    project_id: str
+
+
+class JobStatus(StrEnum):
+    """How far a job has come. What the cloud may invent besides is ``UNKNOWN``, which is neither end nor success."""
+
+    INIT = "INIT"
+    RUNNING = "RUNNING"
+    SUCCESS = "SUCCESS"
+    FAIL = "FAIL"
+    UNKNOWN = "UNKNOWN"
+
+    @classmethod
+    def parse(cls, text: object) -> JobStatus:
+        word = str(text).strip().upper()
+        return cls.FAIL if word == "FAILED" else cls.__members__.get(word, cls.UNKNOWN)
+
+    @property
+    def is_terminal(self) -> bool:
+        return self in (JobStatus.SUCCESS, JobStatus.FAIL)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """An asynchronous job. ``progress`` goes from 0 to 1; ``reported_status`` is the cloud's own word."""
+
+    job_id: str
+    status: JobStatus
+    reported_status: str
+    image_id: str | None = None
+    image_name: str | None = None
+    error_code: str | None = None
+    fail_reason: str | None = None
+    progress: float | None = None
+    begin_time: datetime | None = None
+    end_time: datetime | None = None
+
+    @classmethod
+    def parse(cls, document: Mapping[str, Any]) -> Job:
+        """Read the job document; raises ``KeyError`` where even id or status is missing."""
+        entities = document.get("entities")
+        entities = entities if isinstance(entities, Mapping) else {}
+        return cls(
+            job_id=str(document["job_id"]),
+            status=JobStatus.parse(document["status"]),
+            reported_status=str(document["status"]),
+            image_id=text(entities.get("image_id")),
+            image_name=text(entities.get("image_name")),
+            error_code=text(document.get("error_code")) or text(entities.get("error_code")),
+            fail_reason=text(document.get("fail_reason")) or text(entities.get("error")),
+            progress=fraction(entities.get("process_percent")),
+            begin_time=instant(document.get("begin_time")),
+            end_time=instant(document.get("end_time")),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image. ``status`` is one of queued, saving, active, killed, deleted; ``size`` is in bytes.
+
+    ``properties`` is the cloud's whole document, for what has no name here.
+    """
+
+    id: str
+    name: str
+    status: str
+    description: str | None = None
+    cmk_id: str | None = None
+    owner: str | None = None
+    origin: str | None = None
+    size: int | None = None
+    created_at: datetime | None = None
+    properties: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def is_active(self) -> bool:
+        return self.status == "active"
+
+    @property
+    def is_dead(self) -> bool:
+        return self.status in ("killed", "deleted")
+
+    @classmethod
+    def parse(cls, document: Mapping[str, Any]) -> Image:
+        """Read an image document; raises ``KeyError`` where id or status is missing."""
+        return cls(
+            id=str(document["id"]),
+            name=str(document.get("name") or ""),
+            status=str(document["status"]).lower(),
+            description=text(document.get("__description")),
+            cmk_id=text(document.get("__system__cmkid")),
+            owner=text(document.get("owner")),
+            origin=text(document.get("__data_origin")),
+            size=whole(document.get("__image_size")),
+            created_at=instant(document.get("created_at")),
+            properties=dict(document),
+        )
+
+
+def text(value: object) -> str | None:
+    """A value as text; nothing and blank are both ``None``."""
+    return str(value).strip() or None if value is not None else None
+
+
+def instant(value: object) -> datetime | None:
+    """An instant in one of the cloud's forms, as aware UTC; ``None`` for blank, absent or unknown forms."""
+    try:
+        read = datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+    return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
+
+
+def fraction(value: object) -> float | None:
+    try:
+        share = float(str(value))
+    except ValueError:
+        return None
+    return share if 0 <= share <= 1 else None
+
+
+def whole(value: object) -> int | None:
+    digits = str(value)
+    return int(digits) if digits.isascii() and digits.isdecimal() and len(digits) < 20 else None

@@ -1,0 +1,164 @@
+"""The grammar of the wire: one function for each endpoint, giving a request and the way to read its answer.
+
+No socket, no clock, no retry. Sources: the OTC API reference of IAM (token management) and of IMS (image replication,
+image jobs, image management), which ``tests/samples`` quotes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+from urllib.parse import quote, urlencode
+
+from airflow_provider_ims.errors import ImsError, LoginRefusedError, MalformedResponseError
+from airflow_provider_ims.models import Credentials, Image, Job, Request, Response, Service, Token, instant
+from airflow_provider_ims.refusals import refusal_of, request_id
+
+T = TypeVar("T")
+
+PAGE_SIZE = 500
+"""Images on a page of a list: the API's own default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """A request, and how to read its answer: ``read`` returns the value or raises an ``ImsError``."""
+
+    request: Request
+    read: Callable[[Response], T]
+
+
+def log_in(who: Credentials) -> Call[Token]:
+    """POST /v3/auth/tokens: a token for one project, by password."""
+    user = {"name": who.user_name, "password": who.password, "domain": {"name": who.domain_name}}
+    project = {"id": who.project_id} if who.project_id else {"name": who.project_name}
+    identity = {"methods": ["password"], "password": {"user": user}}
+    request = _post(f"{who.iam_url}/v3/auth/tokens", {"auth": {"identity": identity, "scope": {"project": project}}})
+    read = _reader(request, _token, f"log in at {who.iam_url} as {who.domain_name}/{who.user_name}")
+
+    def refused(error: ImsError) -> ImsError:
+        message = error.message.replace(who.password, "***")
+        if error.status != 401:
+            return error.but(type(error), message)
+        fields = "login, password, domain_name and project_name / project_id"
+        return error.but(
+            LoginRefusedError, f"{message.split(' Check the connection')[0]} Check the connection's {fields}."
+        )
+
+    def read_token(response: Response) -> Token:
+        try:
+            return read(response)
+        except ImsError as error:
+            raise refused(error) from None
+
+    return Call(request, read_token)
+
+
+def copy_image(
+    at: Service,
+    image_id: str,
+    name: str,
+    description: str | None = None,
+    cmk_id: str | None = None,
+    enterprise_project_id: str | None = None,
+) -> Call[str]:
+    """POST /v1/cloudimages/{image_id}/copy: begin a copy; its answer is the job's id. Never sent twice by itself."""
+    optional = {"description": description, "cmk_id": cmk_id, "enterprise_project_id": enterprise_project_id}
+    body = {"name": name} | {field: value for field, value in optional.items() if value}
+    request = _post(f"{at.url}/v1/cloudimages/{quote(image_id, safe='')}/copy", body, replayable=False)
+    action = f"copy image {image_id} to '{name}'"
+    return Call(request, _reader(request, lambda answer: _word(answer, "job_id"), action, "ims:images:copy"))
+
+
+def get_job(at: Service, job_id: str) -> Call[Job]:
+    """GET /v1/{project_id}/jobs/{job_id}: how far an asynchronous job has come."""
+    request = Request("GET", f"{at.url}/v1/{at.project_id}/jobs/{quote(job_id, safe='')}")
+    return Call(request, _reader(request, lambda answer: Job.parse(_document(answer)), f"look at job {job_id}"))
+
+
+def get_image(at: Service, image_id: str) -> Call[Image]:
+    """GET /v2/images/{image_id}: one image."""
+    request = Request("GET", f"{at.url}/v2/images/{quote(image_id, safe='')}")
+    read = _reader(
+        request, lambda answer: Image.parse(_document(answer)), f"look at image {image_id}", "ims:images:get"
+    )
+    return Call(request, read)
+
+
+def list_images(at: Service, filters: Mapping[str, object], marker: str | None = None) -> Call[list[Image]]:
+    """GET /v2/cloudimages: one page of the images that match all filters, those after image ``marker``."""
+    query = {"limit": PAGE_SIZE} | {key: _query_value(value) for key, value in filters.items() if value is not None}
+    query |= {"marker": marker} if marker else {}
+    request = Request("GET", f"{at.url}/v2/cloudimages?{urlencode(query)}")
+
+    def page(answer: Response) -> list[Image]:
+        return [Image.parse(image) for image in _document(answer)["images"]]
+
+    return Call(request, _reader(request, page, "list images", "ims:images:list"))
+
+
+def delete_image(at: Service, image_id: str) -> Call[None]:
+    """DELETE /v2/images/{image_id}."""
+    request = Request("DELETE", f"{at.url}/v2/images/{quote(image_id, safe='')}")
+    return Call(request, _reader(request, lambda _: None, f"delete image {image_id}", "ims:images:delete"))
+
+
+def _post(url: str, document: Mapping[str, Any], *, replayable: bool = True) -> Request:
+    headers = {"Content-Type": "application/json;charset=utf8"}
+    return Request("POST", url, headers, json.dumps(document).encode(), replayable)
+
+
+def _reader(
+    request: Request, parse: Callable[[Response], T], action: str, permission: str | None = None
+) -> Callable[[Response], T]:
+    def read(answer: Response) -> T:
+        if not 200 <= answer.status < 300:
+            raise refusal_of(request, answer, action, permission)
+        try:
+            return parse(answer)
+        except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as problem:
+            message = f"Could not {action}: the answer is not what the API reference describes ({problem!r:.120})."
+            raise MalformedResponseError(message, answer.status, None, request_id(answer)) from None
+
+    return read
+
+
+def _document(answer: Response) -> dict[str, Any]:
+    document = json.loads(answer.body)
+    if not isinstance(document, dict):
+        raise TypeError("not a JSON object")
+    return document
+
+
+def _word(answer: Response, key: str) -> str:
+    value = _document(answer)[key]
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"{key} is empty")
+    return value.strip()
+
+
+def _query_value(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _token(answer: Response) -> Token:
+    described = _document(answer)["token"]
+    value = answer.header("X-Subject-Token")
+    issued_at, expires_at = instant(described.get("issued_at")), instant(described["expires_at"])
+    if not value or not issued_at or not expires_at:
+        raise ValueError("no X-Subject-Token, issued_at or expires_at")
+    endpoints = _image_endpoints(described.get("catalog") or ())
+    return Token(value, issued_at, expires_at, str(described["project"]["id"]), endpoints)
+
+
+def _image_endpoints(catalog: Any) -> dict[str, str]:
+    """The public addresses of IMS by region: service type ``image``, URLs without a version path."""
+    return {
+        str(endpoint.get("region") or endpoint.get("region_id")): str(endpoint["url"]).rstrip("/")
+        for service in catalog
+        if service.get("type") == "image"
+        for endpoint in service.get("endpoints", ())
+        if endpoint.get("interface") == "public"
+    }

@@ -1,0 +1,102 @@
+"""``JobSensor``: waits until a job is over and returns the new image's id."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseSensorOperator, PokeReturnValue
+from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException
+
+from airflow_provider_ims.arguments import check_job_id, check_seconds
+from airflow_provider_ims.errors import ImsError, ImsPermanentError, JobTimeoutError
+from airflow_provider_ims.failures import for_airflow, set_retry_policy
+from airflow_provider_ims.tasks import SOONEST_RETURN, deadline, defer_until_over, is_known_at_parsing, success
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class JobSensor(BaseSensorOperator):
+    """Wait for a job that makes an image. Returns the image's id when the image is ``active``.
+
+    Source: the IMS page "Querying the Status of an Asynchronous Job". Every string argument is templated.
+
+    :param job_id: the job's id, as ``CopyImageOperator`` returns it.
+    :param ims_conn_id: id of the Airflow connection.
+    :param deferrable: whether to wait in the triggerer, else by ``mode``.
+    :param poke_interval: seconds between looks (``mode="reschedule"`` leaves at least 6 between them).
+    :param timeout: seconds from the try's first start after which waiting is given up; the job goes on in the cloud.
+    :param mode: without ``deferrable``: ``reschedule`` frees the worker between looks, ``poke`` holds it.
+    """
+
+    template_fields: Sequence[str] = ("job_id", "ims_conn_id")
+    ui_color = "#e20074"
+    ui_fgcolor = "#ffffff"
+
+    def __init__(
+        self,
+        *,
+        job_id: str,
+        ims_conn_id: str = "ims_default",
+        deferrable: bool = True,
+        poke_interval: float = 30,
+        timeout: float = 7200,
+        mode: str = "reschedule",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(poke_interval=poke_interval, timeout=timeout, mode=mode, **kwargs)
+        self.job_id = job_id
+        self.ims_conn_id = ims_conn_id
+        self.deferrable = deferrable
+        set_retry_policy(self)
+        check_seconds("poke_interval", self.poke_interval)
+        check_seconds("timeout", self.timeout)
+        if is_known_at_parsing(job_id):
+            check_job_id(job_id)
+
+    def execute(self, context: Context) -> Any:
+        from airflow_provider_ims.hooks import ImsHook
+        from airflow_provider_ims.waiting import Watch
+
+        with self._failures(), ImsHook(self.ims_conn_id, patience=0) as hook:  # the next look repeats what fails
+            check_job_id(self.job_id)
+            last_look, looks = deadline(context, self.timeout), int(context.get("task_reschedule_count") or 0)
+            self._watch = Watch(hook.client, self.job_id, self.poke_interval, last_look, unknown_looks=looks)
+            self._perform = hook.perform
+            if not self.deferrable:
+                return super().execute(context)
+            if seen := self.poke(context):
+                return seen.xcom_value
+            return defer_until_over(self, self.ims_conn_id, self._watch)
+
+    def poke(self, context: Context) -> PokeReturnValue:
+        with self._failures():
+            image = self._perform(self._watch.look())
+            if image is None:
+                self._watch.until_next_look()
+        return PokeReturnValue(image is not None, image and image.id)
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> str:
+        """Take what the trigger has seen."""
+        with self._failures():
+            image_id = str(success(event)["image_id"])
+        self.log.info("Image %s is active", image_id)
+        return image_id
+
+    def _get_next_poke_interval(self, *args: Any, **kwargs: Any) -> float:
+        pause = self._watch.until_next_look()
+        return max(SOONEST_RETURN, pause) if self.reschedule else pause
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        """Fail as sensors do: skip where ``soft_fail`` or ``never_fail`` ask for it, and time out without a retry."""
+        try:
+            yield
+        except ImsError as error:
+            if self.never_fail or (self.soft_fail and isinstance(error, ImsPermanentError)):
+                raise AirflowSkipException(str(error)) from error
+            if isinstance(error, JobTimeoutError):
+                raise AirflowSensorTimeout(str(error)) from error
+            raise for_airflow(error) from error

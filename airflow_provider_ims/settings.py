@@ -1,0 +1,201 @@
+"""What a connection says: credentials, addresses, certificates, proxies. Read and checked before any request.
+
+Takes the fields of a connection as plain values, from whichever form it was written in (JSON, URI, UI), so that blank
+is absent and ``"false"`` is false. Opens no socket.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from airflow_provider_ims.errors import SettingsError
+from airflow_provider_ims.models import Credentials, Service, Token
+
+OTC_REGIONS = ("eu-de", "eu-nl", "eu-ch2")
+KNOWN_KEYS = (
+    "region",
+    "domain_name",
+    "project_name",
+    "project_id",
+    "iam_endpoint",
+    "verify",
+    "proxies",
+    "timeout",
+)
+"""What ``extra`` may hold."""
+
+DEFAULT_TIMEOUT = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A connection, understood. ``timeout``: seconds to connect, and to wait for each part of an answer.
+
+    ``verify``: True (the environment's CA bundle, else the usual authorities), False, or the path of a CA bundle.
+    """
+
+    credentials: Credentials
+    region: str | None = None
+    ims_url: str | None = None
+    verify: bool | str = True
+    proxies: Mapping[str, str] = field(default_factory=dict, repr=False)
+    timeout: float = DEFAULT_TIMEOUT
+
+    @classmethod
+    def of(
+        cls,
+        conn_id: str,
+        *,
+        login: str | None = None,
+        password: str | None = None,
+        host: str | None = None,
+        schema: str | None = None,
+        port: int | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> Settings:
+        """Understand the fields of an Airflow connection; raises ``SettingsError`` that names the field to mend."""
+        return _Fields(conn_id, extra or {}).settings(login, password, _address(host, schema, port))
+
+    def service(self, token: Token) -> Service:
+        """Where this token's project finds IMS: the connection's host, else the catalog, else the region's pattern."""
+        offered = token.endpoints
+        only = next(iter(offered.values())) if len(offered) == 1 and not self.region else None
+        url = self.ims_url or offered.get(self.region or "") or offered.get("*") or only
+        if url is None and self.region is None:
+            regions = ", ".join(sorted(offered)) or "none"
+            raise SettingsError(f"The connection has no host and no region, and the catalog offers IMS in: {regions}.")
+        return Service(url or endpoint("ims", self.region or ""), token.project_id)
+
+
+def endpoint(service: str, region: str) -> str:
+    """The address of ``iam`` or ``ims`` by the clouds' pattern. Source: the page on regions and endpoints."""
+    if region == "eu-ch2":
+        return f"https://{'iam-pub' if service == 'iam' else service}.eu-ch2.sc.otc.t-systems.com"
+    domain = "otc.t-systems.com" if region in OTC_REGIONS else "myhuaweicloud.com"
+    return f"https://{service}.{region}.{domain}"
+
+
+class _Fields:
+    """The extra of one connection, read field by field."""
+
+    def __init__(self, conn_id: str, extra: Mapping[str, Any]) -> None:
+        self.conn_id = conn_id
+        self.extra = {key: value for key, value in extra.items() if value is not None and value != ""}
+
+    def settings(self, login: str | None, password: str | None, host: str | None) -> Settings:
+        region = self.word("region")
+        if region and not re.fullmatch(r"[a-z0-9][a-z0-9-]*", region):
+            raise self.wrong("region", region, "give a region's id such as eu-de")
+        iam_url = self.url("iam_endpoint", self.word("iam_endpoint"))
+        project_name, project_id = self.word("project_name") or region, self.word("project_id")
+        if not (region or (iam_url and (project_name or project_id))):
+            raise self.missing("region", "such as eu-de (or iam_endpoint together with project_name or project_id)")
+        who = Credentials(
+            iam_url=re.sub(r"/v3$", "", iam_url or endpoint("iam", region or "")),
+            domain_name=self.word("domain_name")
+            or self.absent("domain_name", "the account's name, OTC...", extra=True),
+            user_name=(login or "").strip() or self.absent("login", "the IAM user's name"),
+            password=password or self.absent("password", "the IAM user's password"),
+            project_name=project_name,
+            project_id=project_id,
+        )
+        return Settings(
+            who, region, self.url("host", host), self.verify(), self.proxies(), self.timeout()
+        )  # fmt: skip
+
+    def word(self, key: str) -> str | None:
+        value = self.extra.get(key)
+        if value is not None and not isinstance(value, str):
+            raise self.wrong(key, value, "give text")
+        return (value or "").strip() or None
+
+    def url(self, key: str, value: str | None) -> str | None:
+        if value is None:
+            return None
+        try:
+            parts = urlsplit(value)
+            sound = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        except ValueError:
+            sound = False
+        if not sound or parts.username or parts.query or re.search(r"\s", value):
+            raise self.wrong(key, _without_user(value), "give an address such as https://ims.eu-de.otc.t-systems.com")
+        return value.rstrip("/")
+
+    def verify(self) -> bool | str:
+        value = self.extra.get("verify", True)
+        if isinstance(value, str) and value.strip().lower() in ("true", "false"):
+            return value.strip().lower() == "true"
+        if isinstance(value, str) and not os.path.exists(value):
+            raise self.wrong("verify", value, "there is no such file here; give true, false, or a CA bundle's path")
+        if not isinstance(value, bool | str):
+            raise self.wrong("verify", value, "give true, false, or a CA bundle's path")
+        return value
+
+    def proxies(self) -> dict[str, str]:
+        value = self.extra.get("proxies", {})
+        if isinstance(value, str) and value.lstrip().startswith("{"):
+            value = _json(value)
+        if isinstance(value, str):
+            value = {"http": value, "https": value}
+        remedy = 'give a proxy\'s URL, or an object such as {"https": "http://proxy.example:3128"}'
+        if not isinstance(value, Mapping) or not all(isinstance(url, str) and url for url in value.values()):
+            raise self.wrong("proxies", "set to something else", remedy)
+        found = {str(key).lower(): _proxy_url(url) for key, url in value.items()}
+        if not all(url.startswith(("http://", "https://")) for url in found.values()):
+            raise self.wrong("proxies", "not an HTTP proxy", f"SOCKS is not supported; {remedy}")
+        return found
+
+    def timeout(self) -> float:
+        value = self.extra.get("timeout", DEFAULT_TIMEOUT)
+        try:
+            seconds = float(value)
+        except (TypeError, ValueError):
+            seconds = 0.0
+        if isinstance(value, bool) or not 0 < seconds <= 3600:
+            raise self.wrong("timeout", value, "give seconds, more than 0 and at most 3600")
+        return seconds
+
+    def absent(self, name: str, what: str, *, extra: bool = False) -> str:
+        raise (
+            self.missing(name, what)
+            if extra
+            else SettingsError(f"Connection '{self.conn_id}' has no {name}: give {what}.")
+        )
+
+    def missing(self, key: str, what: str) -> SettingsError:
+        strange = sorted(set(self.extra) - set(KNOWN_KEYS))
+        hint = f" (It has {', '.join(strange)}, which this provider does not know.)" if strange else ""
+        return SettingsError(f"Connection '{self.conn_id}' has no {key} in its extra: give {what}.{hint}")
+
+    def wrong(self, key: str, value: object, remedy: str) -> SettingsError:
+        return SettingsError(f"Connection '{self.conn_id}': {key} is {value!r:.200}; {remedy}.")
+
+
+def _address(host: str | None, schema: str | None, port: int | None) -> str | None:
+    if not (host or "").strip():
+        return None
+    address = host.strip().rstrip("/") if host else ""
+    if "://" not in address:
+        address = f"{schema or 'https'}://{address}"
+    return f"{address}:{port}" if port else address
+
+
+def _proxy_url(url: str) -> str:
+    return url if "://" in url else f"http://{url}"
+
+
+def _without_user(url: str) -> str:
+    return re.sub(r"//[^/@]*@", "//***@", url)
+
+
+def _json(value: str) -> object:
+    try:
+        return json.loads(value)
+    except ValueError:
+        return None

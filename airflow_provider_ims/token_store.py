@@ -1,0 +1,185 @@
+"""Tokens kept: in this process, and for other processes of the machine in a file that is useless without the password.
+
+File and key come from the password by scrypt, so that neither the file nor its name is a quick way to guess it; the
+content is sealed with Fernet; only the owner may read it; a file that is foreign, corrupt or old counts as none, and a
+disk that cannot be written costs only the caching. A changed password is another file. A log-in that IAM refused is
+kept in the same way, so that nobody repeats it. Methods that touch the disk may block: an event loop calls them in a
+thread.
+"""
+
+from __future__ import annotations
+
+import base64
+import fcntl
+import hashlib
+import json
+import logging
+import os
+import tempfile
+import time
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from cryptography.fernet import Fernet, InvalidToken
+
+from airflow_provider_ims.models import Credentials, Token
+
+log = logging.getLogger(__name__)
+
+REFUSAL_LASTS = timedelta(minutes=15)
+"""IAM locks an account for 15 minutes after five wrong log-ins, and counts them over 15 minutes."""
+
+SWEEP_AFTER = timedelta(days=2)
+_VERSION = 1
+_INSTANTS = ("issued_at", "expires_at", "until")
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A log-in that IAM answered with 401: what it said, and until when nobody asks again."""
+
+    message: str
+    until: datetime
+    code: str | None = None
+    request_id: str | None = None
+
+
+class TokenStore:
+    """Tokens and refused log-ins by credential, in memory and (``directory`` given) on disk. Safe between threads."""
+
+    def __init__(self, directory: Path | None = None) -> None:
+        self._directory = directory
+        self._kept: dict[Credentials, Token | Refusal] = {}
+        self._owners: dict[Credentials, object] = {}
+        self._descriptors: dict[Credentials, int] = {}
+
+    def recall(self, who: Credentials) -> Token | Refusal | None:
+        """What this process knows; never touches the disk."""
+        return self._kept.get(who)
+
+    def forget(self, who: Credentials, token: Token) -> None:
+        """Forget this token, and only this: another may have been put in its place meanwhile."""
+        if self._kept.get(who) == token:
+            del self._kept[who]
+
+    def read(self, who: Credentials) -> Token | Refusal | None:
+        """What any process of this machine has kept. May block."""
+        found = None if self._directory is None else _unseal(who, self._directory)
+        if found is not None:
+            self._kept[who] = found
+        return found
+
+    def write(self, who: Credentials, kept: Token | Refusal) -> None:
+        """Keep this for every process of the machine. May block."""
+        self._kept[who] = kept
+        if self._directory is None:
+            return
+        try:
+            _seal(who, kept, self._directory)
+            _sweep(self._directory)
+        except OSError as problem:
+            log.warning("The token is not kept for other tasks: %s cannot be written (%s)", self._directory, problem)
+
+    def is_locked(self, who: Credentials) -> bool:
+        """Whether somebody in this process holds the lock; never touches the disk."""
+        return who in self._owners
+
+    def lock(self, who: Credentials, owner: object) -> bool:
+        """Try to become the only one on this machine who logs in with these credentials. May block for a moment."""
+        if self._owners.setdefault(who, owner) is not owner:
+            return False
+        try:
+            descriptor = self._lock_file(who)
+        except BlockingIOError:
+            del self._owners[who]
+            return False
+        except OSError:
+            return True  # a disk without locks: the process's own lock has to do
+        if descriptor is not None:
+            self._descriptors[who] = descriptor
+        return True
+
+    def unlock(self, who: Credentials, owner: object) -> None:
+        """Give the lock back; nothing where ``owner`` does not hold it."""
+        if self._owners.get(who) is not owner:
+            return
+        if (descriptor := self._descriptors.pop(who, None)) is not None:
+            os.close(descriptor)
+        del self._owners[who]
+
+    def _lock_file(self, who: Credentials) -> int | None:
+        if self._directory is None:
+            return None
+        _make(self._directory)
+        path = _path(who, self._directory).with_suffix(".lock")
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(descriptor)
+            raise
+        return descriptor
+
+
+@cache
+def _derived(who: Credentials) -> tuple[str, bytes]:
+    """File name and key of these credentials."""
+    salt = hashlib.sha256(f"airflow-provider-ims {who.identity}".encode()).digest()
+    secret = hashlib.scrypt(who.password.encode(), salt=salt, n=2**15, r=8, p=1, maxmem=2**26, dklen=48)
+    return secret[:16].hex(), base64.urlsafe_b64encode(secret[16:])
+
+
+def _path(who: Credentials, directory: Path) -> Path:
+    return directory / _derived(who)[0]
+
+
+def _make(directory: Path) -> None:
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def _seal(who: Credentials, kept: Token | Refusal, directory: Path) -> None:
+    _make(directory)
+    record = {"version": _VERSION, "kind": type(kept).__name__, **asdict(kept)}
+    sealed = Fernet(_derived(who)[1]).encrypt(json.dumps(record, default=datetime.isoformat).encode())
+    descriptor, name = tempfile.mkstemp(dir=directory, prefix="new-")  # mkstemp: readable by the owner alone
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(sealed)
+        os.replace(name, _path(who, directory))
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(name)
+        raise
+
+
+def _unseal(who: Credentials, directory: Path) -> Token | Refusal | None:
+    name, key = _derived(who)
+    try:
+        descriptor = os.open(directory / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            owner = os.fstat(file.fileno()).st_uid
+            record = json.loads(Fernet(key).decrypt(file.read())) if owner == os.geteuid() else {}
+        return _read_record(record)
+    except (OSError, InvalidToken, ValueError, LookupError, TypeError):
+        return None
+
+
+def _read_record(record: dict[str, Any]) -> Token | Refusal | None:
+    if record.pop("version", None) != _VERSION:
+        return None
+    kind: type[Token | Refusal] = {"Token": Token, "Refusal": Refusal}[str(record.pop("kind"))]
+    instants = {key: datetime.fromisoformat(str(record[key])) for key in _INSTANTS if key in record}
+    return kind(**{**record, **instants})
+
+
+def _sweep(directory: Path) -> None:
+    """Remove what former passwords left behind."""
+    limit = time.time() - SWEEP_AFTER.total_seconds()
+    for path in directory.iterdir():
+        with suppress(OSError):
+            if path.stat().st_mtime < limit:
+                path.unlink()

@@ -1,0 +1,140 @@
+"""What is sent again, when, and the two drivers that carry a conversation out: in a thread, or on an event loop.
+
+The table says what may be repeated; ``repeated`` repeats it; ``run`` and ``run_async`` move requests and know nothing
+else. No HTTP library here: ``send`` is given, and raises ``ConnectError`` or ``ResponseLostError`` where it fails.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable
+from itertools import count
+from typing import Any, TypeVar, cast
+
+from airflow_provider_ims.auth import Conversation, Pause
+from airflow_provider_ims.errors import ConnectError, ImsError, ImsTransientError, ResponseLostError
+from airflow_provider_ims.models import Request, Response
+from airflow_provider_ims.refusals import is_throttled, retry_after
+
+T = TypeVar("T")
+Outcome = Response | ImsTransientError
+log = logging.getLogger(__name__)
+
+FIRST_BACKOFF = 1.0
+LONGEST_BACKOFF = 60.0
+
+
+def may_repeat(request: Request, outcome: Outcome) -> bool:
+    """Whether to send this request again after this outcome."""
+    match outcome:
+        case ConnectError():
+            return True  # was not sent
+        case Response() if is_throttled(outcome):
+            return True  # was not carried out
+        case ResponseLostError() | Response(status=408 | 500 | 502 | 503 | 504):
+            return request.replayable  # may have been carried out
+        case _:
+            return False
+
+
+def backoff(attempt: int, outcome: Outcome) -> float:
+    """Seconds before attempt ``attempt + 1``: what the cloud asks for, else growing, with full jitter."""
+    ceiling = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2 ** min(attempt, 10))
+    asked = retry_after(outcome) if isinstance(outcome, Response) else None
+    jitter = random.uniform(0, ceiling)  # noqa: S311 - no secret
+    return jitter if asked is None else asked + min(jitter, 1.0)
+
+
+def repeated(request: Request, patience: float) -> Conversation[Response]:
+    """Send a request; send it again as the table allows, until ``patience`` seconds are spent on pauses."""
+    for attempt in count(1):
+        outcome: Outcome
+        try:
+            outcome = yield request
+        except ImsTransientError as problem:
+            outcome = problem
+        pause = backoff(attempt, outcome)
+        patience -= pause
+        if patience < 0 or not may_repeat(request, outcome):
+            break
+        reason = f"HTTP {outcome.status}" if isinstance(outcome, Response) else outcome.message
+        log.info("%s %s: %s; sent again in %.1f s", request.method, request.url, reason, pause)
+        yield Pause(pause)
+    if isinstance(outcome, ImsTransientError):
+        raise outcome
+    return outcome
+
+
+def run(
+    conversation: Conversation[T],
+    send: Callable[[Request], Response],
+    patience: float = 0.0,
+    sleep: Callable[[float], object] = time.sleep,
+) -> T:
+    """Carry a conversation out in this thread. ``patience``: see ``repeated``; 0 sends each request once."""
+    reply: Any = None
+    error: ImsError | None = None
+    try:
+        while True:
+            step = conversation.throw(error) if error else conversation.send(reply)
+            reply = error = None
+            try:
+                match step:
+                    case Request() if patience:
+                        reply = run(repeated(step, patience), send, 0.0, sleep)
+                    case Request():
+                        reply = send(step)
+                    case Pause():
+                        sleep(step.seconds)
+                    case _:
+                        reply = step()
+            except ImsError as problem:
+                error = problem
+    except StopIteration as end:
+        return cast(T, end.value)
+    finally:
+        conversation.close()
+
+
+async def run_async(
+    conversation: Conversation[T],
+    send: Callable[[Request], Awaitable[Response]],
+    patience: float = 0.0,
+    sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+) -> T:
+    """``run`` on an event loop: what may block goes to a thread, and has ended when this is cancelled."""
+    reply: Any = None
+    error: ImsError | None = None
+    try:
+        while True:
+            step = conversation.throw(error) if error else conversation.send(reply)
+            reply = error = None
+            try:
+                match step:
+                    case Request() if patience:
+                        reply = await run_async(repeated(step, patience), send, 0.0, sleep)
+                    case Request():
+                        reply = await send(step)
+                    case Pause():
+                        await sleep(step.seconds)
+                    case _:
+                        reply = await _in_thread(step)
+            except ImsError as problem:
+                error = problem
+    except StopIteration as end:
+        return cast(T, end.value)
+    finally:
+        conversation.close()
+
+
+async def _in_thread(function: Callable[[], T]) -> T:
+    """Like ``asyncio.to_thread``, but never left behind: a lock taken in it must be seen when this is cancelled."""
+    running = asyncio.ensure_future(asyncio.to_thread(function))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.wait([running])
+        raise

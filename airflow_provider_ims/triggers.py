@@ -1,0 +1,63 @@
+"""``JobTrigger``: waits for a job in the triggerer. It only reads, and holds nothing that a restart would lose."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from airflow_provider_ims.errors import ImsError
+
+DEFAULT_TIMEOUT = 7200.0
+
+
+class JobTrigger(BaseTrigger):
+    """Fires once: when the job is over, or was not over at the deadline.
+
+    The event is ``{"status": "success", "job_id", "image_id", "image_name"}``, or ``{"status": "error", "job_id",
+    "error", "args"}``, from which ``ImsError.from_event`` makes the error again.
+
+    :param job_id: the job to wait for.
+    :param ims_conn_id: id of the Airflow connection; no secret is stored with the trigger.
+    :param poll_interval: seconds between looks.
+    :param deadline: the instant of the last look, in ISO format with an offset (default: in two hours).
+    :param first_look: the instant before which it does not look, likewise (default: at once).
+    """
+
+    def __init__(
+        self,
+        job_id: str,
+        ims_conn_id: str = "ims_default",
+        poll_interval: float = 30.0,
+        deadline: str | None = None,
+        first_look: str | None = None,
+    ) -> None:
+        super().__init__()
+        self.job_id = job_id
+        self.ims_conn_id = ims_conn_id
+        self.poll_interval = poll_interval
+        self.deadline = deadline or (datetime.now(UTC) + timedelta(seconds=DEFAULT_TIMEOUT)).isoformat()
+        self.first_look = first_look
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        kwargs = ("job_id", "ims_conn_id", "poll_interval", "deadline", "first_look")
+        return "airflow_provider_ims.triggers.JobTrigger", {name: getattr(self, name) for name in kwargs}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        try:
+            event = await self._wait()
+        except ImsError as error:
+            event = {"status": "error", **error.to_event()}
+        yield TriggerEvent({"job_id": self.job_id, **event})
+
+    async def _wait(self) -> dict[str, Any]:
+        from airflow_provider_ims.hooks import ImsAsyncHook
+        from airflow_provider_ims.waiting import Watch
+
+        async with ImsAsyncHook(self.ims_conn_id, patience=0) as hook:  # what fails for a moment, the next look repeats
+            watch = Watch(hook.client, self.job_id, self.poll_interval, datetime.fromisoformat(self.deadline))
+            first_look = datetime.fromisoformat(self.first_look) if self.first_look else None
+            image = await hook.perform(watch.wait(first_look))
+        return {"status": "success", "image_id": image.id, "image_name": image.name}

@@ -1,0 +1,163 @@
+"""How one waits for a job: the single function in which every way of waiting ends.
+
+A look that failed is no news about the job; only the cloud's word ends a wait, or the deadline, which is wall clock.
+Nothing but SUCCESS with an image that is ``active`` is success. It only reads; no socket, no sleep, injected clock.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import count
+
+from airflow_provider_ims import protocol
+from airflow_provider_ims.auth import Client, Conversation, Pause
+from airflow_provider_ims.errors import (
+    ImageUnusableError,
+    ImsError,
+    ImsTransientError,
+    JobTimeoutError,
+    MalformedResponseError,
+    RefusedError,
+    ThrottledError,
+)
+from airflow_provider_ims.models import Image, Job, JobStatus, Service
+from airflow_provider_ims.protocol import Call
+from airflow_provider_ims.refusals import UNKNOWN_JOB_CODES, job_failure
+
+log = logging.getLogger(__name__)
+
+TOLERATED_UNKNOWN_LOOKS = 3
+"""So many looks in a row may find no such job or image: the cloud may not show yet what it has just made."""
+
+JITTER = 0.1
+"""Looks stay this part of the interval apart from a fixed beat, so that many waits do not look together."""
+
+SLOT_PAUSE = 30.0
+"""Seconds after which a copy is first sent again that found no free slot; they grow up to ``LONGEST_PAUSE``."""
+
+LONGEST_PAUSE = 300.0
+"""Seconds between looks that fail, at most (unless the interval is longer, or the cloud asks for more)."""
+
+
+def submit(client: Client, order: Callable[[Service], Call[str]], deadline: datetime) -> Conversation[str]:
+    """Begin a copy, waiting for a free slot until the deadline where the cloud has too many; returns the job's id."""
+    for attempt in count():
+        try:
+            return (yield from client.ask(order))
+        except ThrottledError as error:
+            ceiling = min(LONGEST_PAUSE, SLOT_PAUSE * 2 ** min(attempt, 10))
+            pause = max(error.retry_after or 0.0, random.uniform(SLOT_PAUSE / 2, ceiling))  # noqa: S311 - no secret
+            if client.now() + timedelta(seconds=pause) >= deadline:
+                raise
+            log.info("No free slot, the copy is sent again in %.0f s: %s", pause, error)
+            yield Pause(pause)
+    raise AssertionError("count() has no end")
+
+
+@dataclass(slots=True)
+class Watch:
+    """One wait for one job. ``poll_interval``: seconds between looks; ``deadline``: the instant of the last one.
+
+    ``pause``: seconds until the next look, as the last one left it. ``unknown_looks``: how many found nothing in a row.
+    """
+
+    client: Client
+    job_id: str
+    poll_interval: float
+    deadline: datetime
+    unknown_looks: int = 0
+    pause: float = 0.0
+    _failures: int = 0
+    _last_failure: str = ""
+    _reported: set[str] = field(default_factory=set)
+    _state: str = "not known"
+
+    def wait(self, first_look: datetime | None = None) -> Conversation[Image]:
+        """Look until the image is there, not before ``first_look``.
+
+        Raises what ``look`` raises, and ``JobTimeoutError`` where the job is not over at the deadline.
+        """
+        early = (min(first_look, self.deadline) - self.client.now()).total_seconds() if first_look else 0.0
+        if early > 0:
+            yield Pause(early)
+        while (image := (yield from self.look())) is None:
+            yield Pause(self.until_next_look())
+        return image
+
+    def until_next_look(self) -> float:
+        """Seconds until the next look is due; raises ``JobTimeoutError`` where the last one was at the deadline."""
+        remaining = (self.deadline - self.client.now()).total_seconds()
+        if remaining > 0:
+            return min(self.pause, remaining)
+        failed = f" The last look failed: {self._last_failure}" if self._last_failure else ""
+        raise JobTimeoutError(
+            f"Job {self.job_id} was not over at the deadline, {self.deadline:%Y-%m-%d %H:%M:%S} UTC (last seen: "
+            f"{self._state}). The cloud goes on with it, for it cannot be cancelled: to wait longer, raise `timeout`, "
+            f"or follow it with JobSensor(job_id='{self.job_id}').{failed}"
+        )
+
+    def look(self) -> Conversation[Image | None]:
+        """Look once: the image when it is ready, ``None`` while it is not, or while nobody can say.
+
+        Raises ``JobFailedError`` / ``JobInterruptedError`` for a job that ended with FAIL, ``ImageUnusableError`` for a
+        SUCCESS without a usable image, ``RefusedError`` / ``LoginRefusedError`` where looking is not allowed.
+        """
+        self.pause = self.poll_interval * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - no secret
+        try:
+            job = yield from self.client.ask(partial(protocol.get_job, job_id=self.job_id))
+            image = (yield from self._image_of(job)) if job.status is JobStatus.SUCCESS else None
+        except ImsTransientError as error:
+            self._no_news(error)
+            return None
+        except RefusedError as error:
+            self._not_found(error)
+            return None
+        self._failures, self._last_failure, self.unknown_looks = 0, "", 0
+        self._report(job, image)
+        return self._verdict(job, image)
+
+    def _image_of(self, job: Job) -> Conversation[Image]:
+        if not job.image_id:
+            raise MalformedResponseError(f"Job {job.job_id} says SUCCESS, but names no image.")
+        return (yield from self.client.ask(partial(protocol.get_image, image_id=job.image_id)))
+
+    def _verdict(self, job: Job, image: Image | None) -> Image | None:
+        if job.status is JobStatus.FAIL:
+            raise job_failure(job)
+        if image and image.is_dead:
+            raise ImageUnusableError(
+                f"Job {job.job_id} ended with SUCCESS, but its image {image.id} is '{image.status}'. Copy again."
+            )
+        return image if image and image.is_active else None
+
+    def _no_news(self, error: ImsError) -> None:
+        self._failures += 1
+        self._last_failure = str(error)
+        spaced = min(LONGEST_PAUSE, self.pause * 2.0 ** min(self._failures - 1, 10))
+        self.pause = max(self.pause, spaced, error.retry_after or 0.0)
+        log.warning("No news of job %s, the next look is in %.0f s: %s", self.job_id, self.pause, error)
+
+    def _not_found(self, error: ImsError) -> None:
+        if error.status != 404 and error.code not in UNKNOWN_JOB_CODES:
+            raise error
+        self.unknown_looks += 1
+        if self.unknown_looks > TOLERATED_UNKNOWN_LOOKS:
+            raise error
+        self._no_news(error)
+
+    def _report(self, job: Job, image: Image | None) -> None:
+        """Log what is new since the last report."""
+        progress = "" if job.progress is None else f", {job.progress:.0%}"
+        self._state = f"{job.reported_status}{progress}" + (f", image {image.id} {image.status}" if image else "")
+        if self._state in self._reported:
+            return
+        self._reported.add(self._state)
+        if job.status is JobStatus.UNKNOWN:
+            log.warning("Job %s: status %r is not known; still waiting", job.job_id, job.reported_status)
+        else:
+            log.info("Job %s: %s", job.job_id, self._state)

@@ -1,0 +1,55 @@
+"""Copy one image by hand: press Trigger, fill in the form, and read the new image's id in the last task's XCom."""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG, Param
+
+from airflow_provider_ims.operators import CopyImageOperator
+from airflow_provider_ims.sensors import JobSensor
+
+UUID = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
+
+with DAG(
+    "copy_image_by_hand",
+    description="Copy one image, chosen in the trigger form",
+    schedule=None,
+    doc_md=__doc__,
+    tags=["ims", "example"],
+    params={
+        "image_id": Param(
+            "465076de-dc36-4aec-80f5-ef9d8009428f",
+            type="string",
+            pattern=UUID,
+            title="Source image",
+            description="The id (a UUID) of a private image that is active, and neither ISO nor full-ECS.",
+        ),
+        "name": Param(
+            "copied-by-hand",
+            type="string",
+            pattern=r"^[\w\-.]([\w\-. ]{0,126}[\w\-.])?$",
+            title="Name of the copy",
+            description="1 to 128 letters, digits, '-', '.', '_' or spaces, none at the ends.",
+        ),
+        "description": Param(
+            None,
+            type=["null", "string"],
+            pattern=r"^[^\r\n<>]{0,1024}$",
+            title="Description",
+            description="At most 1,024 characters, no line break, no '<' or '>'.",
+        ),
+        "cmk_id": Param(
+            None,
+            type=["null", "string"],
+            title="Encryption key",
+            description="The KMS key to encrypt the copy with. Without one the copy is not encrypted.",
+        ),
+    },
+) as dag:
+    copy = CopyImageOperator(
+        task_id="copy_image",
+        image_id="{{ params.image_id }}",
+        name="{{ params.name }}",
+        description="{{ params.description or '' }}",
+        cmk_id="{{ params.cmk_id or '' }}",
+    )
+    JobSensor(task_id="wait_for_copy", job_id=copy.output)
