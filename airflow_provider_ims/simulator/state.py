@@ -1,0 +1,72 @@
+"""The state of the simulated cloud: what there is, what time it is, and ids that have not been used yet.
+
+Holds; the modules beside it decide. Same seed, same clock, same requests: same ids.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
+from uuid import UUID
+
+from airflow_provider_ims.simulator.nouns import Account, CopyJob, IssuedToken, Project, StoredImage
+from airflow_provider_ims.simulator.seeds import KEY_STATES, KeyState, seed_images
+from airflow_provider_ims.simulator.settings import Settings
+
+
+def fixed_id(*parts: object) -> str:
+    """32 hex digits that follow from the parts."""
+    return hashlib.shake_128("|".join(map(str, parts)).encode()).hexdigest(16)
+
+
+class State:
+    """Everything that a request can read or change."""
+
+    def __init__(self, settings: Settings, clock: Callable[[], datetime]) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.more_accounts: list[Account] = []
+        self.tokens: dict[str, IssuedToken] = {}
+        self.wrong_passwords: dict[str, list[datetime]] = {}
+        self.locked_until: dict[str, datetime] = {}
+        self.jobs: dict[str, CopyJob] = {}
+        self.kms_keys: dict[str, KeyState] = dict(KEY_STATES)
+        self.visits: dict[str, list[datetime]] = {}
+        self.counters: Counter[str] = Counter()
+        self._drawn = 0
+        seeded = seed_images(settings.project_id, settings.images, self.now())
+        self.images: dict[str, StoredImage] = {image.id: image for image in seeded}
+
+    def now(self) -> datetime:
+        return self.clock()
+
+    @property
+    def accounts(self) -> list[Account]:
+        """The user of the settings, then the added ones."""
+        chosen = self.settings
+        projects = [Project(chosen.project_id, chosen.project_name)]
+        projects += [Project(fixed_id("project", name), name) for name in chosen.more_projects]
+        user_id, domain_id = fixed_id("user", chosen.user_name), fixed_id("domain", chosen.domain_name)
+        first = Account(user_id, chosen.user_name, chosen.password, domain_id, chosen.domain_name, tuple(projects))
+        return [first, *self.more_accounts]
+
+    def fresh_id(self, kind: str) -> str:
+        """32 hex digits that nothing else has."""
+        self._drawn += 1
+        return fixed_id(kind, self.settings.seed, self._drawn, self.now())
+
+    def fresh_uuid(self, kind: str) -> str:
+        return str(UUID(hex=self.fresh_id(kind), version=4))
+
+    def fresh_token(self) -> str:
+        """An opaque token, as long as the settings say."""
+        length = self.settings.token_length
+        noise = hashlib.shake_256(self.fresh_id("token").encode()).digest(length)
+        return ("MII" + base64.urlsafe_b64encode(noise).decode())[: max(length, 16)]
+
+    def chance(self) -> float:
+        """A number from 0 up to 1 that follows from the seed."""
+        return int(self.fresh_id("chance")[:12], 16) / 16**12
