@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow.sdk import BaseOperator
 
@@ -14,7 +14,7 @@ from airflow_provider_ims.failures import failures, set_retry_policy
 from airflow_provider_ims.tasks import deadline, defer_until_over, is_known_at_parsing, success
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import Context, XComArg
 
     from airflow_provider_ims.hooks import ImsHook
     from airflow_provider_ims.waiting import Watch
@@ -53,11 +53,11 @@ class CopyImageOperator(BaseOperator):
     def __init__(
         self,
         *,
-        image_id: str,
-        name: str,
-        description: str | None = None,
-        cmk_id: str | None = None,
-        enterprise_project_id: str | None = None,
+        image_id: str | XComArg,
+        name: str | XComArg,
+        description: str | XComArg | None = None,
+        cmk_id: str | XComArg | None = None,
+        enterprise_project_id: str | XComArg | None = None,
         ims_conn_id: str = "ims_default",
         wait_for_completion: bool = False,
         deferrable: bool = True,
@@ -66,11 +66,11 @@ class CopyImageOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.image_id = image_id
-        self.name = name
-        self.description = description
-        self.cmk_id = cmk_id
-        self.enterprise_project_id = enterprise_project_id
+        self.image_id = cast(str, image_id)  # these five are text once they are rendered
+        self.name = cast(str, name)
+        self.description = cast("str | None", description)
+        self.cmk_id = cast("str | None", cmk_id)
+        self.enterprise_project_id = cast("str | None", enterprise_project_id)
         self.ims_conn_id = ims_conn_id
         self.wait_for_completion = wait_for_completion
         self.deferrable = deferrable

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException
@@ -15,7 +15,7 @@ from airflow_provider_ims.failures import for_airflow, set_retry_policy
 from airflow_provider_ims.tasks import SOONEST_RETURN, deadline, defer_until_over, is_known_at_parsing, success
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import Context, XComArg
 
 
 class JobSensor(BaseSensorOperator):
@@ -38,7 +38,7 @@ class JobSensor(BaseSensorOperator):
     def __init__(
         self,
         *,
-        job_id: str,
+        job_id: str | XComArg,
         ims_conn_id: str = "ims_default",
         deferrable: bool = True,
         poke_interval: float = 30,
@@ -47,7 +47,7 @@ class JobSensor(BaseSensorOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(poke_interval=poke_interval, timeout=timeout, mode=mode, **kwargs)
-        self.job_id = job_id
+        self.job_id = cast(str, job_id)  # text once it is rendered
         self.ims_conn_id = ims_conn_id
         self.deferrable = deferrable
         set_retry_policy(self)

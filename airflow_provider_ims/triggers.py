@@ -34,7 +34,7 @@ class JobTrigger(BaseTrigger):
         deadline: str | None = None,
         first_look: str | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.job_id = job_id
         self.ims_conn_id = ims_conn_id
         self.poll_interval = poll_interval

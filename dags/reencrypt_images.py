@@ -37,10 +37,11 @@ with DAG(
 ) as dag:
 
     @task
-    def plan(params: dict[str, Any], dag_run: Any) -> list[dict[str, str]]:
+    def plan(**context: Any) -> list[dict[str, str]]:
         """One copy an image, its name from the image and the day."""
-        day = f"{dag_run.run_after:%Y%m%d}"
-        return [{"image_id": image, "name": f"encrypted-{image[-12:]}-{day}"} for image in params["image_ids"]]
+        day = f"{context['dag_run'].run_after:%Y%m%d}"
+        images = context["params"]["image_ids"]
+        return [{"image_id": image, "name": f"encrypted-{image[-12:]}-{day}"} for image in images]
 
     CopyImageOperator.partial(
         task_id="copy_image",

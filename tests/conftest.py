@@ -1,12 +1,40 @@
-"""What every test has: its own world, and an Airflow home of its own."""
+"""What every test has: a world of its own, an Airflow home of its own, and no proxy or CA bundle of the machine's."""
 
 from __future__ import annotations
 
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
+
 from tests.world import World
+
+_HOME = tempfile.TemporaryDirectory(prefix="airflow-home-")
+os.environ["AIRFLOW_HOME"] = _HOME.name  # before anything imports Airflow
+os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+
+
+pytest_plugins = ["airflow_provider_ims.simulator.pytest_plugin"]
+
+_ENVIRONMENT = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NETRC")
 
 
 @pytest.fixture(params=["thread", "loop"])
 def world(request: pytest.FixtureRequest) -> World:
     """A cloud without a socket, its client once in a thread and once on an event loop."""
     return World(on_loop=request.param == "loop")
+
+
+@pytest.fixture
+def airflow_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where this test's tokens are kept: nothing is known yet, as in a process that has just started."""
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
+    for name in (*_ENVIRONMENT, *map(str.lower, _ENVIRONMENT), "SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    from airflow_provider_ims.hooks.connection import token_store  # Airflow is imported by the tests that need it
+
+    token_store.cache_clear()
+    yield tmp_path
+    token_store.cache_clear()

@@ -22,7 +22,7 @@ ADDRESS = "https://cloud.invalid"
 
 
 class World:
-    """Cloud, clock and client; ``perform`` carries a conversation out in one of the two worlds, pauses moving the clock."""
+    """Cloud, clock and client; ``perform`` carries a conversation out in a thread or on a loop; pauses move the clock."""
 
     def __init__(self, *, on_loop: bool = False, directory: Path | None = None, **cloud: Any) -> None:
         self.now = datetime(2026, 1, 31, 23, 0, tzinfo=UTC)

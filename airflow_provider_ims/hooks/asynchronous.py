@@ -11,6 +11,7 @@ from typing import Self, TypeVar
 import aiohttp
 import certifi
 from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
+from airflow.sdk.exceptions import AirflowNotFoundException
 from yarl import URL
 
 from airflow_provider_ims import protocol
@@ -24,6 +25,7 @@ from airflow_provider_ims.hooks.connection import (
     client_of,
     lost,
     malformed,
+    no_connection,
     not_sent,
     proxy_of,
     untrusted,
@@ -46,7 +48,10 @@ class ImsAsyncHook:
         self.patience = patience
 
     async def __aenter__(self) -> Self:
-        connection = await get_async_connection(self.ims_conn_id)
+        try:
+            connection = await get_async_connection(self.ims_conn_id)
+        except AirflowNotFoundException:
+            raise no_connection(self.ims_conn_id) from None
         self.client = client_of(connection, await get_async_extra_dejson(connection))
         part = self.client.settings.timeout
         self._http = aiohttp.ClientSession(

@@ -37,6 +37,12 @@ def token_store() -> TokenStore:
     return TokenStore(Path(home).expanduser() / "ims-tokens")
 
 
+def no_connection(conn_id: str) -> ImsError:
+    """The error for an id that Airflow knows no connection of."""
+    remedy = "create one of type ims, in Admin > Connections or with `airflow connections add`"
+    return SettingsError(f"There is no connection '{conn_id}': {remedy}.")
+
+
 def client_of(connection: Connection, extra: dict[str, Any]) -> Client:
     """The client that an Airflow connection describes; raises ``SettingsError``."""
     settings = Settings.of(

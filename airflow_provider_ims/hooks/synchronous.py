@@ -9,6 +9,7 @@ from typing import Any, Self, TypeVar
 
 import requests
 from airflow.providers.http.hooks.http import HttpHook
+from airflow.sdk.exceptions import AirflowNotFoundException
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from airflow_provider_ims import protocol
@@ -22,6 +23,7 @@ from airflow_provider_ims.hooks.connection import (
     client_of,
     lost,
     malformed,
+    no_connection,
     not_sent,
     proxy_of,
     untrusted,
@@ -162,7 +164,10 @@ class ImsHook(HttpHook):
     @cached_property
     def client(self) -> Client:
         """Who asks which cloud. Reads the Airflow connection once; raises ``SettingsError``."""
-        connection = self.get_connection(self.ims_conn_id)
+        try:
+            connection = self.get_connection(self.ims_conn_id)
+        except AirflowNotFoundException:
+            raise no_connection(self.ims_conn_id) from None
         return client_of(connection, connection.extra_dejson)
 
     def perform(self, conversation: Conversation[T]) -> T:

@@ -1,0 +1,102 @@
+"""What stands between a client and the cloud in tests: a proxy that tells what went through it, a private CA."""
+
+from __future__ import annotations
+
+import http.server
+import ipaddress
+import select
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+
+class _Proxy(http.server.BaseHTTPRequestHandler):
+    passed: list[str]
+    timeout = 10
+
+    def do_CONNECT(self) -> None:
+        self.passed.append(f"CONNECT {self.path}")
+        host, _, port = self.path.partition(":")
+        with socket.create_connection((host, int(port)), timeout=10) as there:
+            self.send_response(200)
+            self.end_headers()
+            _tunnel(self.connection, there)
+        self.close_connection = True
+
+    def do_GET(self) -> None:
+        """Plain HTTP through a proxy: enough to see that it came this way."""
+        self.passed.append(f"{self.command} {self.path}")
+        self.send_response(502)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_POST = do_GET
+
+    def log_message(self, format: str, *args: object) -> None:
+        return
+
+
+def _tunnel(here: socket.socket, there: socket.socket) -> None:
+    ends = {here: there, there: here}
+    while True:
+        for end in select.select(list(ends), [], [], 10)[0]:
+            piece = end.recv(65536)
+            if not piece:
+                return
+            ends[end].sendall(piece)
+
+
+@contextmanager
+def running_proxy() -> Iterator[tuple[str, list[str]]]:
+    """A proxy on loopback: its URL, and what it was asked for."""
+    passed: list[str] = []
+    handler = type("Proxy", (_Proxy,), {"passed": passed})
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", passed
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def private_ca(folder: Path) -> tuple[Path, ssl.SSLContext]:
+    """A CA that nobody trusts yet: the file to trust it with, and the context of a server that it has signed for."""
+    ca_key, server_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    ca_name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Private CA")])
+    ca = _certificate(ca_name, ca_name, ca_key.public_key(), ca=True).sign(ca_key, hashes.SHA256())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    certificate = _certificate(name, ca_name, server_key.public_key(), ca=False).sign(ca_key, hashes.SHA256())
+    ca_file, server_file = folder / "ca.pem", folder / "server.pem"
+    ca_file.write_bytes(ca.public_bytes(serialization.Encoding.PEM))
+    key = server_key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    server_file.write_bytes(key + certificate.public_bytes(serialization.Encoding.PEM))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(server_file)
+    return ca_file, context
+
+
+def _certificate(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, *, ca: bool
+) -> x509.CertificateBuilder:
+    today = datetime.now(UTC)
+    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    return (
+        x509.CertificateBuilder(issuer, subject, key, x509.random_serial_number())
+        .not_valid_before(today - timedelta(days=1))
+        .not_valid_after(today + timedelta(days=1))
+        .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+    )

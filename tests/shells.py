@@ -1,0 +1,84 @@
+"""Both hooks behind one face, and a task instance's part in running an operator: for tests of what knows Airflow."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, TypeVar
+
+from airflow.sdk.exceptions import TaskDeferred
+
+from airflow_provider_ims import protocol
+from airflow_provider_ims.hooks import ImsAsyncHook, ImsHook
+from airflow_provider_ims.models import Image, Service
+from airflow_provider_ims.protocol import Call
+from airflow_provider_ims.simulator.seeds import PLAIN_IMAGE
+
+T = TypeVar("T")
+Ask = Callable[[Callable[[Service], Call[T]]], T]
+
+GET_IMAGE: Callable[[Service], Call[Image]] = partial(protocol.get_image, image_id=PLAIN_IMAGE)
+
+
+def ask_in_thread(make: Callable[[Service], Call[T]], patience: float = 0.0) -> T:
+    with ImsHook(patience=patience) as hook:
+        return hook.perform(hook.client.ask(make))
+
+
+def ask_on_loop(make: Callable[[Service], Call[T]], patience: float = 0.0) -> T:
+    async def ask() -> T:
+        async with ImsAsyncHook(patience=patience) as hook:
+            return await hook.perform(hook.client.ask(make))
+
+    return asyncio.run(ask())
+
+
+@dataclass
+class TaskInstance:
+    """As much of Airflow's task instance as an operator asks for."""
+
+    start_date: datetime = field(default_factory=lambda: datetime.now(UTC))
+    first_reschedule: datetime | None = None
+    xcom: dict[str, Any] = field(default_factory=dict)
+
+    def get_first_reschedule_date(self, context: Any) -> datetime | None:
+        return self.first_reschedule
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        self.xcom[key] = value
+
+
+@dataclass
+class Run:
+    """A task run to its end: what it returned and pushed, and the trigger that it waited with, if it did."""
+
+    returned: Any
+    xcom: dict[str, Any]
+    trigger: tuple[str, dict[str, Any]] | None = None
+
+
+def run_task(task: Any, ti: TaskInstance | None = None, **context: Any) -> Run:
+    """Execute a task; what it defers is run from what the database would keep, without the wait for the first look."""
+    ti = ti or TaskInstance()
+    context = {"ti": ti, "task_reschedule_count": 0} | context
+    try:
+        return Run(task.execute(context), ti.xcom)
+    except TaskDeferred as deferred:
+        path, kwargs = json.loads(json.dumps(deferred.trigger.serialize()))
+        event = json.loads(json.dumps(run_trigger(path, kwargs | {"first_look": None})))
+        returned = getattr(task, deferred.method_name)(context, event)
+        return Run(returned, ti.xcom, (path, kwargs))
+
+
+def run_trigger(path: str, kwargs: dict[str, Any]) -> Any:
+    async def first_event() -> Any:
+        module, _, name = path.rpartition(".")
+        async for event in getattr(importlib.import_module(module), name)(**kwargs).run():
+            return event.payload
+
+    return asyncio.run(first_event())

@@ -1,0 +1,73 @@
+"""The example DAGs: each can be read, stored and rendered, also in a run without a logical date."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.sdk import DAG
+from airflow.sdk.definitions.mappedoperator import MappedOperator
+from airflow.serialization.serialized_objects import DagSerialization
+
+from airflow_provider_ims.arguments import check_copy
+
+FILES = sorted((Path(__file__).parent.parent / "dags").glob("*.py"))
+
+
+def dag_in(file: Path) -> DAG:
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    dag = module.dag
+    assert isinstance(dag, DAG)
+    return dag
+
+
+def test_all_three_stories_are_told() -> None:
+    assert [file.stem for file in FILES] == ["copy_image_by_hand", "nightly_golden_image", "reencrypt_images"]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_it_is_named_after_its_file_documented_and_can_be_stored(file: Path) -> None:
+    dag = dag_in(file)
+    stored = DagSerialization.to_dict(dag)
+    assert dag.dag_id == file.stem
+    assert dag.doc_md
+    assert {task["__var"]["task_id"] for task in stored["dag"]["tasks"]} == set(dag.task_ids)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_it_renders_in_a_run_without_a_logical_date(file: Path) -> None:
+    dag = dag_in(file)
+    run = SimpleNamespace(run_after=datetime(2026, 1, 31, 23, tzinfo=UTC), logical_date=None)
+    params = {name: param.value if hasattr(param, "value") else param for name, param in dict(dag.params).items()}
+    for task in dag.tasks:
+        fields = task.partial_kwargs if isinstance(task, MappedOperator) else vars(task)
+        templates = {name: fields[name] for name in task.template_fields if isinstance(fields.get(name), str)}
+        rendered = {
+            name: dag.get_template_env().from_string(text).render(params=params, dag_run=run)
+            for name, text in templates.items()
+        }
+        if "image_id" in rendered:
+            check_copy(rendered["image_id"], rendered["name"], rendered["description"])
+        assert "{{" not in str(rendered)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_it_is_one_screen_and_uses_no_date_that_a_manual_run_lacks(file: Path) -> None:
+    text = file.read_text()
+    assert len(text.splitlines()) <= 70
+    assert not re.search(r"\{\{ *(ds|ts|logical_date|data_interval)", text)
+
+
+def test_mapped_copies_run_in_the_pool_and_wait() -> None:
+    (task,) = (task for task in dag_in(FILES[2]).tasks if isinstance(task, MappedOperator))
+    kwargs: dict[str, Any] = task.partial_kwargs
+    assert (task.pool, kwargs["wait_for_completion"]) == ("ims_copies", True)

@@ -1,0 +1,164 @@
+"""What leaves the machine: no secret but in the log-in's body, nothing to another host, the way that was asked for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_ims.errors import ConnectError, RefusedError, SettingsError, UnavailableError
+from airflow_provider_ims.hooks import ImsHook
+from airflow_provider_ims.simulator.cloud import Cloud
+from airflow_provider_ims.simulator.connection import connection_to
+from airflow_provider_ims.simulator.faults import Fault
+from airflow_provider_ims.simulator.pytest_plugin import ImsSimulator
+from airflow_provider_ims.simulator.seeds import PLAIN_IMAGE
+from airflow_provider_ims.simulator.server import running
+from tests.servers import private_ca, running_proxy
+from tests.shells import GET_IMAGE, Ask, ask_in_thread, ask_on_loop
+
+pytestmark = pytest.mark.usefixtures("airflow_home")
+BOTH = pytest.mark.parametrize("ask", [ask_in_thread, ask_on_loop])
+
+
+@pytest.fixture
+def private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[dict[str, Any], Path]]:
+    """A simulator behind a certificate of a private CA: the connection to it, and the CA's file."""
+    ca_file, context = private_ca(tmp_path)
+    cloud = Cloud()
+    with running(cloud, ssl_context=context) as server:
+        yield connection_to(server.url, cloud.settings), ca_file
+
+
+def connect(monkeypatch: pytest.MonkeyPatch, connection: dict[str, Any], **extra: Any) -> None:
+    whole = connection | {"extra": connection["extra"] | extra}
+    monkeypatch.setenv("AIRFLOW_CONN_IMS_DEFAULT", json.dumps(whole))
+
+
+@BOTH
+def test_nothing_of_the_connection_leaves_but_in_the_log_ins_body(
+    ims_simulator: ImsSimulator, monkeypatch: pytest.MonkeyPatch, ask: Ask[Any]
+) -> None:
+    connect(monkeypatch, ims_simulator.connection, unknown_key="canary-in-extra")
+    ask(GET_IMAGE)
+    if ask is ask_in_thread:
+        hook = ImsHook()
+        hook.method = "GET"
+        hook.run("/v1/cloudimages/quota")
+    secrets = (ims_simulator.cloud.settings.password, ims_simulator.cloud.settings.user_name, "canary-in-extra")
+    first, *others = ims_simulator.cloud.arrivals
+    assert first.route == "log_in"
+    assert not any(secret in str(first.headers) for secret in secrets)
+    for arrival in others:
+        seen = f"{arrival.path} {arrival.query} {arrival.headers} {arrival.body}"
+        assert not any(secret in seen for secret in (*secrets, "Authorization", "unknown_key"))
+        assert "x-auth-token" in {name.lower() for name in arrival.headers}
+
+
+@BOTH
+@pytest.mark.parametrize("route", ["log_in", "image", "quota"])
+def test_no_redirect_is_followed(
+    ims_simulator: ImsSimulator, monkeypatch: pytest.MonkeyPatch, ask: Ask[Any], route: Any
+) -> None:
+    with running(Cloud()) as elsewhere:
+        location = f"{elsewhere.url}/v1/cloudimages/quota"
+        ims_simulator.cloud.faults.add(Fault(route, "redirect", location=location, status=307))
+        if route == "quota":
+            hook = ImsHook()
+            hook.method = "GET"
+            hook.run("/v1/cloudimages/quota", extra_options={"check_response": False})
+        else:
+            with pytest.raises(RefusedError, match=r"redirects to .*, which is not followed"):
+                ask(GET_IMAGE)
+        assert not elsewhere.cloud.arrivals
+
+
+@BOTH
+def test_netrc_is_not_read(
+    ims_simulator: ImsSimulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ask: Ask[Any]
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login somebody password canary\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    ask(GET_IMAGE)
+    names = {name.lower() for arrival in ims_simulator.cloud.arrivals for name in arrival.headers}
+    assert "x-auth-token" in names
+    assert "authorization" not in names
+
+
+@BOTH
+@pytest.mark.parametrize("given", ["connection", "connection by scheme", "environment"])
+def test_a_proxy_is_used_for_tls(
+    private: tuple[dict[str, Any], Path], monkeypatch: pytest.MonkeyPatch, ask: Ask[Any], given: str
+) -> None:
+    connection, ca_file = private
+    with running_proxy() as (proxy, passed):
+        extra: dict[str, Any] = {"verify": str(ca_file)}
+        if given == "environment":
+            monkeypatch.setenv("HTTPS_PROXY", proxy)
+        else:
+            extra["proxies"] = proxy if given == "connection" else {"https": proxy}
+        connect(monkeypatch, connection, **extra)
+        assert ask(GET_IMAGE).id == PLAIN_IMAGE
+    address = connection["host"].removeprefix("https://")
+    assert set(passed) == {f"CONNECT {address}"}
+
+
+@BOTH
+def test_a_proxy_is_used_without_tls_and_not_for_what_is_excepted(
+    ims_simulator: ImsSimulator, monkeypatch: pytest.MonkeyPatch, ask: Ask[Any]
+) -> None:
+    with running_proxy() as (proxy, passed):
+        monkeypatch.setenv("http_proxy", proxy)
+        with pytest.raises(UnavailableError):
+            ask(GET_IMAGE)
+        assert passed == [f"POST {ims_simulator.url}/v3/auth/tokens"]
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        assert ask(GET_IMAGE).id == PLAIN_IMAGE
+        assert len(passed) == 1
+
+
+@BOTH
+def test_a_proxy_that_is_not_there_is_named(
+    private: tuple[dict[str, Any], Path], monkeypatch: pytest.MonkeyPatch, ask: Ask[Any]
+) -> None:
+    connection, ca_file = private
+    connect(monkeypatch, connection, verify=str(ca_file), proxies="http://somebody:canary@127.0.0.1:9")
+    with pytest.raises(ConnectError, match="proxy") as error:
+        ask(GET_IMAGE)
+    assert "canary" not in str(error.value)
+
+
+@BOTH
+@pytest.mark.parametrize("variable", ["connection", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"])
+def test_a_private_ca_is_trusted_where_it_is_given(
+    private: tuple[dict[str, Any], Path], monkeypatch: pytest.MonkeyPatch, ask: Ask[Any], variable: str
+) -> None:
+    connection, ca_file = private
+    if variable == "connection":
+        connect(monkeypatch, connection, verify=str(ca_file))
+    else:
+        connect(monkeypatch, connection)
+        monkeypatch.setenv(variable, str(ca_file))
+    assert ask(GET_IMAGE).id == PLAIN_IMAGE
+
+
+@BOTH
+def test_an_unknown_ca_is_a_setting_to_mend(
+    private: tuple[dict[str, Any], Path], monkeypatch: pytest.MonkeyPatch, ask: Ask[Any]
+) -> None:
+    connect(monkeypatch, private[0])
+    with pytest.raises(SettingsError, match=r"certificate of .* is not trusted.*`verify`"):
+        ask(GET_IMAGE)
+
+
+@BOTH
+@pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
+def test_verify_false_asks_for_no_certificate(
+    private: tuple[dict[str, Any], Path], monkeypatch: pytest.MonkeyPatch, ask: Ask[Any]
+) -> None:
+    connect(monkeypatch, private[0], verify=False)
+    assert ask(GET_IMAGE).id == PLAIN_IMAGE

@@ -1,0 +1,120 @@
+"""``JobSensor``: what it returns, its three ways of waiting, and how it fails as sensors do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSensorTimeout, AirflowSkipException
+
+from airflow_provider_ims.errors import ArgumentError, JobFailedError, JobInterruptedError, RefusedError
+from airflow_provider_ims.hooks import ImsHook
+from airflow_provider_ims.sensors import JobSensor
+from airflow_provider_ims.simulator.faults import Fault
+from airflow_provider_ims.simulator.pytest_plugin import ImsSimulator
+from airflow_provider_ims.simulator.seeds import PLAIN_IMAGE
+from tests.shells import TaskInstance, run_task
+
+pytestmark = pytest.mark.usefixtures("airflow_home")
+
+WAYS: list[dict[str, Any]] = [{"deferrable": True}, {"deferrable": False, "mode": "poke"}, {"deferrable": False}]
+
+
+@pytest.fixture
+def job_id(ims_simulator: ImsSimulator) -> Iterator[str]:
+    ims_simulator.cloud.change(copy_seconds=0.5)
+    with ImsHook() as hook:
+        yield hook.copy_image(PLAIN_IMAGE, name="golden")
+
+
+def sensor(job_id: str, **arguments: Any) -> JobSensor:
+    return JobSensor(task_id="wait_for_copy", job_id=job_id, **{"poke_interval": 0.1} | arguments)
+
+
+def run_rescheduled(task: JobSensor, ti: TaskInstance | None = None) -> Any:
+    """Run a sensor until it is over, as the scheduler would, without the time between."""
+    ti = ti or TaskInstance()
+    for count in range(1000):
+        try:
+            return run_task(task, ti, task_reschedule_count=count).returned
+        except AirflowRescheduleException:
+            ti.first_reschedule = ti.first_reschedule or ti.start_date
+    raise AssertionError("never over")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_it_returns_the_new_images_id(ims_simulator: ImsSimulator, job_id: str, way: dict[str, Any]) -> None:
+    image_id = run_rescheduled(sensor(job_id, **way))
+    assert ims_simulator.cloud.state.images[image_id].name == "golden"
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_failed_job_fails_alike_on_every_way(ims_simulator: ImsSimulator, way: dict[str, Any]) -> None:
+    ims_simulator.cloud.change(copy_seconds=0.3, fail_code="IMG.0099", fail_reason="The key is gone.")
+    with ImsHook() as hook:
+        job_id = hook.copy_image(PLAIN_IMAGE, name="golden")
+    with pytest.raises(JobFailedError, match=r"FAIL: The key is gone\."):
+        run_rescheduled(sensor(job_id, **way))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_deadline_is_a_sensors_timeout_with_our_message(ims_simulator: ImsSimulator, way: dict[str, Any]) -> None:
+    ims_simulator.cloud.change(copy_seconds=3600.0)
+    with ImsHook() as hook:
+        job_id = hook.copy_image(PLAIN_IMAGE, name="golden")
+    ti = TaskInstance(start_date=datetime.now(UTC) - timedelta(seconds=99.5))
+    with pytest.raises(AirflowSensorTimeout, match=rf"Job {job_id} was not over at the deadline.*JobSensor"):
+        run_rescheduled(sensor(job_id, timeout=100, **way), ti)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_looks_that_fail_are_no_news(ims_simulator: ImsSimulator, job_id: str, way: dict[str, Any]) -> None:
+    ims_simulator.cloud.faults.add(
+        Fault("job", "reset_after"), Fault("job", "status"), Fault("job", "html", status=200)
+    )
+    assert run_rescheduled(sensor(job_id, **way))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_unknown_job_is_an_error_in_the_end(ims_simulator: ImsSimulator, way: dict[str, Any]) -> None:
+    with pytest.raises(RefusedError, match=r"look at job 0{32}.*IMG\.0023"):
+        run_rescheduled(sensor("0" * 32, **way))
+
+
+def test_a_reschedule_leaves_six_seconds_at_least(ims_simulator: ImsSimulator, job_id: str) -> None:
+    with pytest.raises(AirflowRescheduleException) as rescheduled:
+        run_task(sensor(job_id, deferrable=False))
+    assert rescheduled.value.reschedule_date > datetime.now(UTC) + timedelta(seconds=4)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    ("code", "lenience", "outcome"),
+    [
+        ("IMG.0099", {"soft_fail": True}, AirflowSkipException),
+        ("IMG.0014", {"soft_fail": True}, JobInterruptedError),
+        ("IMG.0014", {"never_fail": True}, AirflowSkipException),
+    ],
+)
+def test_soft_fail_skips_what_no_retry_can_mend(
+    ims_simulator: ImsSimulator, way: dict[str, Any], code: str, lenience: dict[str, bool], outcome: type[Exception]
+) -> None:
+    ims_simulator.cloud.change(copy_seconds=0.0, fail_code=code)
+    with ImsHook() as hook:
+        job_id = hook.copy_image(PLAIN_IMAGE, name="golden")
+    with pytest.raises(outcome):
+        run_rescheduled(sensor(job_id, **way, **lenience))
+
+
+@pytest.mark.parametrize("job_id", ["", None, "not a job"])
+def test_a_malformed_job_id_is_refused_at_parsing(job_id: Any) -> None:
+    with pytest.raises(ArgumentError, match=r"job_id=copy\.output"):
+        sensor(job_id)
+
+
+def test_defaults_are_those_of_the_documentation() -> None:
+    task = JobSensor(task_id="wait_for_copy", job_id="{{ params.job_id }}")
+    assert (task.ims_conn_id, task.deferrable, task.poke_interval, task.timeout) == ("ims_default", True, 30, 7200)
+    assert (task.mode, set(task.template_fields)) == ("reschedule", {"job_id", "ims_conn_id"})
