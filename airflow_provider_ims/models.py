@@ -6,11 +6,14 @@ Secrets do not print. Instants are aware (UTC); what the cloud writes in a form 
 
 from __future__ import annotations
 
+import html
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
+from urllib.parse import quote
 
 REFRESH_MARGIN = timedelta(minutes=5)
 """A token this close to its end is not used any more: a request that waits in a queue must still be answered."""
@@ -43,6 +46,23 @@ class Response:
 
     def header(self, name: str) -> str | None:
         return next((value for key, value in self.headers.items() if key.lower() == name.lower()), None)
+
+    def without(self, secret: str) -> Response:
+        """This response as if the server had not repeated the secret, as it is or as JSON, HTML and URLs write it."""
+        as_json = json.dumps(secret)[1:-1]
+        written = {
+            secret,
+            as_json,
+            as_json.replace("/", r"\/"),
+            html.escape(secret),
+            quote(secret),
+            quote(secret, safe=""),
+        }
+        body, headers = self.body, dict(self.headers)
+        for form in sorted(filter(None, written), key=len, reverse=True):
+            body = body.replace(form.encode(), b"***")
+            headers = {name: value.replace(form, "***") for name, value in headers.items()}
+        return replace(self, headers=headers, body=body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +148,7 @@ class Job:
         return cls(
             job_id=str(document["job_id"]),
             status=JobStatus.parse(document["status"]),
-            reported_status=str(document["status"]),
+            reported_status=str(document["status"])[:40],
             image_id=text(entities.get("image_id")),
             image_name=text(entities.get("image_name")),
             error_code=text(document.get("error_code")) or text(entities.get("error_code")),
@@ -191,9 +211,9 @@ def instant(value: object) -> datetime | None:
     """An instant in one of the cloud's forms, as aware UTC; ``None`` for blank, absent or unknown forms."""
     try:
         read = datetime.fromisoformat(str(value))
-    except ValueError:
+        return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
 
 
 def fraction(value: object) -> float | None:

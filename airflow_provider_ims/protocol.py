@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote, urlencode
 
-from airflow_provider_ims.errors import ImsError, LoginRefusedError, MalformedResponseError
-from airflow_provider_ims.models import Credentials, Image, Job, Request, Response, Service, Token, instant
+from airflow_provider_ims.errors import LoginRefusedError, MalformedResponseError, RefusedError
+from airflow_provider_ims.models import Credentials, Image, Job, Request, Response, Service, Token, instant, text
 from airflow_provider_ims.refusals import refusal_of, request_id
 
 T = TypeVar("T")
@@ -36,22 +36,17 @@ def log_in(who: Credentials) -> Call[Token]:
     project = {"id": who.project_id} if who.project_id else {"name": who.project_name}
     identity = {"methods": ["password"], "password": {"user": user}}
     request = _post(f"{who.iam_url}/v3/auth/tokens", {"auth": {"identity": identity, "scope": {"project": project}}})
-    read = _reader(request, _token, f"log in at {who.iam_url} as {who.domain_name}/{who.user_name}")
-
-    def refused(error: ImsError) -> ImsError:
-        message = error.message.replace(who.password, "***")
-        if error.status != 401:
-            return error.but(type(error), message)
-        fields = "login, password, domain_name and project_name / project_id"
-        return error.but(
-            LoginRefusedError, f"{message.split(' Check the connection')[0]} Check the connection's {fields}."
-        )
+    read = _reader(_token, f"log in at {who.iam_url} as {who.domain_name}/{who.user_name}")
 
     def read_token(response: Response) -> Token:
         try:
-            return read(response)
-        except ImsError as error:
-            raise refused(error) from None
+            return read(response if response.status == 201 else response.without(who.password))
+        except RefusedError as error:
+            if error.status != 401:
+                raise
+            fields = "login, password, domain_name and project_name / project_id"
+            said = error.message.split(" Check the connection")[0]
+            raise error.but(LoginRefusedError, f"{said} Check the connection's {fields}.") from None
 
     return Call(request, read_token)
 
@@ -66,24 +61,22 @@ def copy_image(
 ) -> Call[str]:
     """POST /v1/cloudimages/{image_id}/copy: begin a copy; its answer is the job's id. Never sent twice by itself."""
     optional = {"description": description, "cmk_id": cmk_id, "enterprise_project_id": enterprise_project_id}
-    body = {"name": name} | {field: value for field, value in optional.items() if value}
+    body = {"name": name} | {field: value for field, value in optional.items() if text(value)}
     request = _post(f"{at.url}/v1/cloudimages/{quote(image_id, safe='')}/copy", body, replayable=False)
     action = f"copy image {image_id} to '{name}'"
-    return Call(request, _reader(request, lambda answer: _word(answer, "job_id"), action, "ims:images:copy"))
+    return Call(request, _reader(lambda answer: _word(answer, "job_id"), action, "ims:images:copy"))
 
 
 def get_job(at: Service, job_id: str) -> Call[Job]:
     """GET /v1/{project_id}/jobs/{job_id}: how far an asynchronous job has come."""
     request = Request("GET", f"{at.url}/v1/{at.project_id}/jobs/{quote(job_id, safe='')}")
-    return Call(request, _reader(request, lambda answer: Job.parse(_document(answer)), f"look at job {job_id}"))
+    return Call(request, _reader(lambda answer: Job.parse(_document(answer)), f"look at job {job_id}"))
 
 
 def get_image(at: Service, image_id: str) -> Call[Image]:
     """GET /v2/images/{image_id}: one image."""
     request = Request("GET", f"{at.url}/v2/images/{quote(image_id, safe='')}")
-    read = _reader(
-        request, lambda answer: Image.parse(_document(answer)), f"look at image {image_id}", "ims:images:get"
-    )
+    read = _reader(lambda answer: Image.parse(_document(answer)), f"look at image {image_id}", "ims:images:get")
     return Call(request, read)
 
 
@@ -96,13 +89,13 @@ def list_images(at: Service, filters: Mapping[str, object], marker: str | None =
     def page(answer: Response) -> list[Image]:
         return [Image.parse(image) for image in _document(answer)["images"]]
 
-    return Call(request, _reader(request, page, "list images", "ims:images:list"))
+    return Call(request, _reader(page, "list images", "ims:images:list"))
 
 
 def delete_image(at: Service, image_id: str) -> Call[None]:
     """DELETE /v2/images/{image_id}."""
     request = Request("DELETE", f"{at.url}/v2/images/{quote(image_id, safe='')}")
-    return Call(request, _reader(request, lambda _: None, f"delete image {image_id}", "ims:images:delete"))
+    return Call(request, _reader(lambda _: None, f"delete image {image_id}", "ims:images:delete"))
 
 
 def _post(url: str, document: Mapping[str, Any], *, replayable: bool = True) -> Request:
@@ -110,12 +103,10 @@ def _post(url: str, document: Mapping[str, Any], *, replayable: bool = True) -> 
     return Request("POST", url, headers, json.dumps(document).encode(), replayable)
 
 
-def _reader(
-    request: Request, parse: Callable[[Response], T], action: str, permission: str | None = None
-) -> Callable[[Response], T]:
+def _reader(parse: Callable[[Response], T], action: str, permission: str | None = None) -> Callable[[Response], T]:
     def read(answer: Response) -> T:
         if not 200 <= answer.status < 300:
-            raise refusal_of(request, answer, action, permission)
+            raise refusal_of(answer, action, permission)
         try:
             return parse(answer)
         except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as problem:

@@ -25,7 +25,10 @@ from airflow_provider_ims.errors import (
     ThrottledError,
     UnavailableError,
 )
-from airflow_provider_ims.models import Job, Request, Response, text
+from airflow_provider_ims.models import Job, Response, text
+
+LONGEST_RETRY_AFTER = 86_400.0
+"""Seconds; whoever asks to wait for longer is taken at this."""
 
 LONGEST_MESSAGE = 400
 """Characters of a cloud's message that are repeated; a proxy's page may have thousands."""
@@ -103,7 +106,7 @@ class Refusal:
         return cls(_known_form(code), " ".join(words.split())[:LONGEST_MESSAGE])
 
 
-def refusal_of(request: Request, response: Response, action: str, permission: str | None = None) -> ImsError:
+def refusal_of(response: Response, action: str, permission: str | None = None) -> ImsError:
     """The error that an answer other than 2xx is.
 
     :param action: what was tried, in the infinitive, such as ``"copy image 4650…"``.
@@ -112,7 +115,7 @@ def refusal_of(request: Request, response: Response, action: str, permission: st
     refusal = Refusal.read(response)
     said = f"the cloud said: {refusal.words}" if refusal.words else "the cloud gave no reason"
     advice = _advice(response, refusal, permission)
-    message = " ".join(filter(None, (f"Could not {action}: {_without_secrets(said, request)}.", advice)))
+    message = " ".join(filter(None, (f"Could not {action}: {said}.", advice)))
     kind = _kind(response.status, refusal.code)
     return kind(message, response.status, refusal.code, request_id(response), retry_after(response))
 
@@ -120,7 +123,7 @@ def refusal_of(request: Request, response: Response, action: str, permission: st
 def job_failure(job: Job) -> ImsError:
     """The error that a job's FAIL is."""
     internal = job.error_code is None or job.error_code in INTERNAL_JOB_CODES
-    reason = job.fail_reason or "no reason given"
+    reason = " ".join((job.fail_reason or "no reason given").split())[:LONGEST_MESSAGE]
     advice = ADVICE.get(job.error_code or "", "")
     message = " ".join(filter(None, (f"Job {job.job_id} ended with FAIL: {reason}.", advice)))
     return (JobInterruptedError if internal else JobFailedError)(message, None, job.error_code)
@@ -134,12 +137,11 @@ def is_throttled(response: Response) -> bool:
 def retry_after(response: Response) -> float | None:
     """Seconds that the answer asks to wait; ``None`` where it does not say, or not in a form of RFC 9110."""
     asked = response.header("Retry-After") or ""
-    if asked.strip().isdecimal():
-        return float(asked)
     try:
-        return max(0.0, (parsedate_to_datetime(asked) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):
+        seconds = float(asked) if asked.strip().isdecimal() else _seconds_until(parsedate_to_datetime(asked))
+    except (ValueError, TypeError, OverflowError):
         return None
+    return min(max(0.0, seconds), LONGEST_RETRY_AFTER)
 
 
 def request_id(response: Response) -> str | None:
@@ -152,6 +154,10 @@ def request_id(response: Response) -> str | None:
     except (ValueError, RecursionError):
         return None
     return text(document.get("request_id")) if isinstance(document, Mapping) else None
+
+
+def _seconds_until(instant: datetime) -> float:
+    return (instant - datetime.now(UTC)).total_seconds()
 
 
 def _kind(status: int, code: str | None) -> type[ImsError]:
@@ -167,11 +173,10 @@ def _kind(status: int, code: str | None) -> type[ImsError]:
 
 
 def _advice(response: Response, refusal: Refusal, permission: str | None) -> str | None:
-    kind = _kind(response.status, refusal.code)
-    if kind is ForbiddenError:
-        return _PERMISSION.replace("permission", f"permission `{permission}`", 1) if permission else _PERMISSION
     if advice := ADVICE.get(refusal.code or ""):
         return advice
+    if _kind(response.status, refusal.code) is ForbiddenError:
+        return _PERMISSION.replace("permission", f"permission `{permission}`", 1) if permission else _PERMISSION
     if 300 <= response.status < 400:
         where = response.header("Location") or "another address"
         return f"It redirects to {where.split('?')[0]}, which is not followed: check the connection's host."
@@ -203,9 +208,3 @@ def _plain(body: bytes) -> str:
     markup = body[:20_000].decode(errors="replace")
     markup = re.sub(r"(?is)<(script|style|head)\b.*?(</\1\s*>|$)", " ", markup)
     return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", markup)).split())[:LONGEST_MESSAGE]
-
-
-def _without_secrets(words: str, request: Request) -> str:
-    """A server that repeats what it was sent must not bring the token into a log."""
-    token = request.headers.get("X-Auth-Token")
-    return words.replace(token, "***") if token else words

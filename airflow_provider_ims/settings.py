@@ -86,7 +86,8 @@ class _Fields:
 
     def __init__(self, conn_id: str, extra: Mapping[str, Any]) -> None:
         self.conn_id = conn_id
-        self.extra = {key: value for key, value in extra.items() if value is not None and value != ""}
+        blank = {key for key, value in extra.items() if value is None or (isinstance(value, str) and not value.strip())}
+        self.extra = {key: value for key, value in extra.items() if key not in blank}
 
     def settings(self, login: str | None, password: str | None, host: str | None) -> Settings:
         region = self.word("region")
@@ -95,11 +96,11 @@ class _Fields:
         iam_url = self.url("iam_endpoint", self.word("iam_endpoint"))
         project_name, project_id = self.word("project_name") or region, self.word("project_id")
         if not (region or (iam_url and (project_name or project_id))):
-            raise self.missing("region", "such as eu-de (or iam_endpoint together with project_name or project_id)")
+            raise self.missing("region", "one such as eu-de (or iam_endpoint together with project_name or project_id)")
         who = Credentials(
-            iam_url=re.sub(r"/v3$", "", iam_url or endpoint("iam", region or "")),
+            iam_url=re.sub(r"/+v3$", "", iam_url or endpoint("iam", region or "")),
             domain_name=self.word("domain_name")
-            or self.absent("domain_name", "the account's name, OTC...", extra=True),
+            or self.absent("domain_name", "the account's name, such as OTC-EU-DE-00000000001", extra=True),
             user_name=(login or "").strip() or self.absent("login", "the IAM user's name"),
             password=password or self.absent("password", "the IAM user's password"),
             project_name=project_name,
@@ -123,8 +124,9 @@ class _Fields:
             sound = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
         except ValueError:
             sound = False
-        if not sound or parts.username or parts.query or re.search(r"\s", value):
-            raise self.wrong(key, _without_user(value), "give an address such as https://ims.eu-de.otc.t-systems.com")
+        if not sound or re.search(r"[\s@?#]", value):
+            service = "ims" if key == "host" else "iam"
+            raise self.wrong(key, _without_user(value), f"give an address such as {endpoint(service, 'eu-de')}")
         return value.rstrip("/")
 
     def verify(self) -> bool | str:
@@ -155,7 +157,7 @@ class _Fields:
         value = self.extra.get("timeout", DEFAULT_TIMEOUT)
         try:
             seconds = float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             seconds = 0.0
         if isinstance(value, bool) or not 0 < seconds <= 3600:
             raise self.wrong("timeout", value, "give seconds, more than 0 and at most 3600")
@@ -180,10 +182,10 @@ class _Fields:
 def _address(host: str | None, schema: str | None, port: int | None) -> str | None:
     if not (host or "").strip():
         return None
-    address = host.strip().rstrip("/") if host else ""
+    address = host.strip() if host else ""
     if "://" not in address:
         address = f"{schema or 'https'}://{address}"
-    return f"{address}:{port}" if port else address
+    return f"{address.rstrip('/')}:{port}" if port else address
 
 
 def _proxy_url(url: str) -> str:
@@ -191,7 +193,7 @@ def _proxy_url(url: str) -> str:
 
 
 def _without_user(url: str) -> str:
-    return re.sub(r"//[^/@]*@", "//***@", url)
+    return re.sub(r"^(.*?//)?.*@", r"\1***@", url, flags=re.DOTALL)
 
 
 def _json(value: str) -> object:

@@ -52,4 +52,4 @@ with DAG(
         description="{{ params.description or '' }}",
         cmk_id="{{ params.cmk_id or '' }}",
     )
-    JobSensor(task_id="wait_for_copy", job_id=copy.output)
+    JobSensor(task_id="wait_for_copy", job_id=copy.output, poke_interval=10)  # a person is waiting

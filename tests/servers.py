@@ -17,6 +17,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+BEYOND_THE_PROXY = "cloud.invalid"
+"""A host that only the proxy finds."""
+
 
 class _Proxy(http.server.BaseHTTPRequestHandler):
     passed: list[str]
@@ -24,8 +27,8 @@ class _Proxy(http.server.BaseHTTPRequestHandler):
 
     def do_CONNECT(self) -> None:
         self.passed.append(f"CONNECT {self.path}")
-        host, _, port = self.path.partition(":")
-        with socket.create_connection((host, int(port)), timeout=10) as there:
+        port = int(self.path.rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as there:
             self.send_response(200)
             self.end_headers()
             _tunnel(self.connection, there)
@@ -56,7 +59,7 @@ def _tunnel(here: socket.socket, there: socket.socket) -> None:
 
 @contextmanager
 def running_proxy() -> Iterator[tuple[str, list[str]]]:
-    """A proxy on loopback: its URL, and what it was asked for."""
+    """A proxy on loopback: its URL, and what it was asked for. To it, every host is this machine."""
     passed: list[str] = []
     handler = type("Proxy", (_Proxy,), {"passed": passed})
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -92,11 +95,11 @@ def _certificate(
     subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, *, ca: bool
 ) -> x509.CertificateBuilder:
     today = datetime.now(UTC)
-    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    names = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName(BEYOND_THE_PROXY)]
     return (
         x509.CertificateBuilder(issuer, subject, key, x509.random_serial_number())
         .not_valid_before(today - timedelta(days=1))
         .not_valid_after(today + timedelta(days=1))
         .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
-        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
     )

@@ -6,14 +6,18 @@ import asyncio
 import importlib
 import json
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeVar
 
-from airflow.sdk.exceptions import TaskDeferred
+import pytest
+from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 
 from airflow_provider_ims import protocol
+from airflow_provider_ims.errors import ImsPermanentError
+from airflow_provider_ims.failures import HAS_RETRY_POLICIES
 from airflow_provider_ims.hooks import ImsAsyncHook, ImsHook
 from airflow_provider_ims.models import Image, Service
 from airflow_provider_ims.protocol import Call
@@ -36,6 +40,12 @@ def ask_on_loop(make: Callable[[Service], Call[T]], patience: float = 0.0) -> T:
             return await hook.perform(hook.client.ask(make))
 
     return asyncio.run(ask())
+
+
+def fails_with(kind: type[Exception], match: str = "") -> AbstractContextManager[Any]:
+    """Expect a task to fail with this error; before Airflow 3.3 a permanent one is an ``AirflowFailException``."""
+    permanent = issubclass(kind, ImsPermanentError) and not HAS_RETRY_POLICIES
+    return pytest.raises(AirflowFailException if permanent else kind, match=match)
 
 
 @dataclass

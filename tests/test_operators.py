@@ -23,7 +23,7 @@ from airflow_provider_ims.operators import CopyImageOperator
 from airflow_provider_ims.simulator.faults import Fault
 from airflow_provider_ims.simulator.pytest_plugin import ImsSimulator
 from airflow_provider_ims.simulator.seeds import KEY, PLAIN_IMAGE
-from tests.shells import TaskInstance, run_task
+from tests.shells import TaskInstance, fails_with, run_task
 
 pytestmark = pytest.mark.usefixtures("airflow_home")
 
@@ -75,7 +75,7 @@ def test_a_failed_job_fails_alike_on_either_way(
     ims_simulator: ImsSimulator, deferrable: bool, code: str, kind: type[Exception]
 ) -> None:
     ims_simulator.cloud.change(fail_code=code, fail_reason="The key is gone.")
-    with pytest.raises(kind, match=rf"ended with FAIL: The key is gone\..*\[{code}\]"):
+    with fails_with(kind, match=rf"ended with FAIL: The key is gone\..*\[{code}\]"):
         run_task(waiting(deferrable=deferrable))
 
 
@@ -83,7 +83,7 @@ def test_a_failed_job_fails_alike_on_either_way(
 def test_the_deadline_counts_from_the_start_of_the_try(ims_simulator: ImsSimulator, deferrable: bool) -> None:
     ims_simulator.cloud.change(copy_seconds=3600.0)
     ti = TaskInstance(start_date=datetime.now(UTC) - timedelta(seconds=99.5))
-    with pytest.raises(JobTimeoutError, match=r"Job [0-9a-f]{32} was not over at the deadline"):
+    with fails_with(JobTimeoutError, match=r"Job [0-9a-f]{32} was not over at the deadline"):
         run_task(waiting(deferrable=deferrable, timeout=100), ti)
 
 
@@ -96,18 +96,18 @@ def test_airflows_own_timeout_comes_after_the_deadline(ims_simulator: ImsSimulat
 
 def test_an_unclear_submit_is_permanent_and_sent_once(ims_simulator: ImsSimulator) -> None:
     ims_simulator.cloud.faults.add(Fault("copy", "status", status=504, when="after", times=None))
-    with pytest.raises(UnclearSubmitError, match="may have been carried out"):
+    with fails_with(UnclearSubmitError, match="may have been carried out"):
         run_task(operator())
     assert ims_simulator.cloud.counters["POST copy"] == 1
 
 
 def test_a_missing_image_names_the_field_and_the_code(ims_simulator: ImsSimulator) -> None:
-    with pytest.raises(NotFoundError, match=r"Check `image_id`.*IMG.0027.*request id"):
+    with fails_with(NotFoundError, match=r"Check `image_id`.*IMG.0027.*request id"):
         run_task(operator(image_id="00000000-0000-4000-8000-000000000000"))
 
 
 def test_a_missing_connection_says_what_to_create() -> None:
-    with pytest.raises(SettingsError, match=r"no connection 'nowhere'.*type ims"):
+    with fails_with(SettingsError, match=r"no connection 'nowhere'.*type ims"):
         run_task(operator(ims_conn_id="nowhere"))
 
 
@@ -132,7 +132,7 @@ def test_what_is_wrong_is_refused_at_parsing(arguments: dict[str, Any], complain
 def test_templates_are_checked_once_rendered(ims_simulator: ImsSimulator) -> None:
     task = operator(name="{{ run_id }}")
     task.name = "manual__2026-01-31T23:00:00+00:00"
-    with pytest.raises(ArgumentError, match="run_id has ':' and '\\+'"):
+    with fails_with(ArgumentError, match="run_id has ':' and '\\+'"):
         run_task(task)
     assert ims_simulator.cloud.counters["POST copy"] == 0
 

@@ -15,7 +15,7 @@ from airflow_provider_ims.sensors import JobSensor
 from airflow_provider_ims.simulator.faults import Fault
 from airflow_provider_ims.simulator.pytest_plugin import ImsSimulator
 from airflow_provider_ims.simulator.seeds import PLAIN_IMAGE
-from tests.shells import TaskInstance, run_task
+from tests.shells import TaskInstance, fails_with, run_task
 
 pytestmark = pytest.mark.usefixtures("airflow_home")
 
@@ -55,7 +55,7 @@ def test_a_failed_job_fails_alike_on_every_way(ims_simulator: ImsSimulator, way:
     ims_simulator.cloud.change(copy_seconds=0.3, fail_code="IMG.0099", fail_reason="The key is gone.")
     with ImsHook() as hook:
         job_id = hook.copy_image(PLAIN_IMAGE, name="golden")
-    with pytest.raises(JobFailedError, match=r"FAIL: The key is gone\."):
+    with fails_with(JobFailedError, match=r"FAIL: The key is gone\."):
         run_rescheduled(sensor(job_id, **way))
 
 
@@ -79,7 +79,7 @@ def test_looks_that_fail_are_no_news(ims_simulator: ImsSimulator, job_id: str, w
 
 @pytest.mark.parametrize("way", WAYS)
 def test_an_unknown_job_is_an_error_in_the_end(ims_simulator: ImsSimulator, way: dict[str, Any]) -> None:
-    with pytest.raises(RefusedError, match=r"look at job 0{32}.*IMG\.0023"):
+    with fails_with(RefusedError, match=r"look at job 0{32}.*IMG\.0023"):
         run_rescheduled(sensor("0" * 32, **way))
 
 
@@ -104,7 +104,7 @@ def test_soft_fail_skips_what_no_retry_can_mend(
     ims_simulator.cloud.change(copy_seconds=0.0, fail_code=code)
     with ImsHook() as hook:
         job_id = hook.copy_image(PLAIN_IMAGE, name="golden")
-    with pytest.raises(outcome):
+    with fails_with(outcome):
         run_rescheduled(sensor(job_id, **way, **lenience))
 
 

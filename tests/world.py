@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from airflow_provider_ims.auth import Client, Conversation
-from airflow_provider_ims.errors import ConnectError, ResponseLostError
-from airflow_provider_ims.models import Request, Response
+from airflow_provider_ims import protocol
+from airflow_provider_ims.auth import Client, Conversation, Pause, Step
+from airflow_provider_ims.errors import ConnectError, ImsError, ResponseLostError
+from airflow_provider_ims.models import Image, Request, Response, Service
+from airflow_provider_ims.protocol import Call
 from airflow_provider_ims.settings import Settings
 from airflow_provider_ims.simulator.cloud import Cloud
+from airflow_provider_ims.simulator.seeds import PLAIN_IMAGE
 from airflow_provider_ims.simulator.settings import Settings as CloudSettings
 from airflow_provider_ims.token_store import TokenStore
 from airflow_provider_ims.transport import run, run_async
@@ -19,10 +24,12 @@ from airflow_provider_ims.transport import run, run_async
 T = TypeVar("T")
 
 ADDRESS = "https://cloud.invalid"
+COPY: Callable[[Service], Call[str]] = partial(protocol.copy_image, image_id=PLAIN_IMAGE, name="copy")
+LOOK: Callable[[Service], Call[Image]] = partial(protocol.get_image, image_id=PLAIN_IMAGE)
 
 
 class World:
-    """Cloud, clock and client; ``perform`` carries a conversation out in a thread or on a loop; pauses move the clock."""
+    """Cloud, clock and client; ``perform`` carries out in a thread or on a loop, and pauses move the clock."""
 
     def __init__(self, *, on_loop: bool = False, directory: Path | None = None, **cloud: Any) -> None:
         self.now = datetime(2026, 1, 31, 23, 0, tzinfo=UTC)
@@ -44,6 +51,10 @@ class World:
         if self.on_loop:
             return asyncio.run(run_async(conversation, self._send_async, patience, self._sleep_async))
         return run(conversation, self._send, patience, self._sleep)
+
+    def ask(self, make: Callable[[Service], Call[T]], patience: float = 0.0) -> T:
+        """Make one call with the first client."""
+        return self.perform(self.client.ask(make), patience)
 
     def wait(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
@@ -70,3 +81,43 @@ class World:
 
     async def _sleep_async(self, seconds: float) -> None:
         self._sleep(seconds)
+
+    def answer(self, request: Request) -> Response:
+        """What the cloud answers, for a conversation that is stepped by hand."""
+        response = self.cloud.respond(request).response
+        assert response is not None
+        return response
+
+    def in_turns(self, conversations: list[Conversation[Any]]) -> list[Any]:
+        """Carry all out at the same time, one step of each in turns; what they returned or raised."""
+        ends: dict[int, Any] = {}
+        replies: dict[int, Any] = {}
+        while len(ends) < len(conversations):
+            for number in set(range(len(conversations))) - set(ends):
+                try:
+                    replies[number] = self._carry_out(conversations[number].send(replies.get(number)))
+                except StopIteration as end:
+                    ends[number] = end.value
+                except ImsError as error:
+                    ends[number] = error
+        return [ends[number] for number in range(len(conversations))]
+
+    def _carry_out(self, step: Step) -> Any:
+        match step:
+            case Request():
+                return self.answer(step)
+            case Pause():
+                return self.wait(step.seconds)
+            case _:
+                return step()
+
+
+def stop(conversation: Conversation[Any], reply: object = None) -> Any:
+    """Go on to the next request or pause and stop there, or return the result."""
+    try:
+        step = conversation.send(reply)
+        while not isinstance(step, Request | Pause):
+            step = conversation.send(step())
+    except StopIteration as end:
+        return end.value
+    return step

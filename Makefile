@@ -1,0 +1,59 @@
+# Everything here needs only make and Python 3.11 or newer; the first command sets up .venv from the lock by itself.
+PYTHON ?= python3
+PY := .venv/bin/python
+PY_LOWEST := .venv-lowest/bin/python
+PIP_FLAGS := --quiet --quiet --disable-pip-version-check
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate
+ON_CHANGE := pyproject.toml airflow_provider_ims/__init__.py
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up test test-real test-lowest lock clean
+.DELETE_ON_ERROR:
+
+help: ## what the commands are
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+demo: .venv/ready ## a real Airflow copies an image in the simulated cloud, shows how, and stops
+	@$(PY) -m tests.real.demo
+
+up: .venv/ready ## Airflow's UI and the simulated cloud, to play with until Ctrl-C
+	@$(PY) -m tests.real.up
+
+test: .venv/ready ## every check that needs only Python
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+	$(PY) -m pytest
+
+test-real: .venv/ready ## the provider on a real scheduler and triggerer
+	$(PY) -m pytest tests/real
+
+test-lowest: .venv-lowest/ready ## the tests on the oldest Airflow that is supported
+	$(PY_LOWEST) -m pytest -m "not newest"
+	$(PY_LOWEST) -m pytest -m "not newest" tests/real/test_chain.py
+
+lock: ## renew both lock files (needs uv)
+	$(COMPILE) --upgrade --group newest pyproject.toml -o requirements.lock
+	$(COMPILE) --upgrade --group lowest --resolution lowest-direct pyproject.toml -o requirements-lowest.lock
+
+clean: ## remove what the commands left behind
+	rm -rf .venv .venv-lowest build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find airflow_provider_ims dags tests -name __pycache__ -type d -exec rm -rf {} +
+
+.venv/ready .venv-lowest/ready: %/ready: %/locked $(ON_CHANGE)
+	@$*/bin/python -m pip install $(PIP_FLAGS) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/locked: requirements.lock
+.venv-lowest/locked: requirements-lowest.lock
+.venv/locked .venv-lowest/locked:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' \
+		|| { echo "$(PYTHON) lacks the module venv; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@echo "Setting up $(@D) from $< (once)"
+	@rm -rf $(@D)
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip install $(PIP_FLAGS) --no-deps --requirement $<
+	@touch $@

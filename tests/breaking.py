@@ -1,0 +1,122 @@
+"""Breaks the package on purpose, one promise at a time, in a copy, and sees to it that a test notices.
+
+Run by ``make test-breaking``: one line a promise, exit status 1 if one can be broken unseen.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+PROJECT = Path(__file__).parent.parent
+PACKAGE = "airflow_provider_ims"
+
+
+@dataclass(frozen=True)
+class Break:
+    """A promise, the line that keeps it, what stands there when it is broken, and the tests that should see it."""
+
+    promise: str
+    file: str
+    kept: str
+    broken: str
+    tests: str
+
+
+BREAKS = (
+    Break("a 401 renews once", "auth.py", "if response.status != 401 or refused:", "if True:", "core/test_auth.py"),
+    Break("a wrong password is sent once", "auth.py", "now < kept.until", "False", "core/test_auth.py"),
+    Break(
+        "a copy is not sent twice",
+        "transport.py",
+        "return request.replayable",
+        "return True",
+        "core/test_transport.py",
+    ),
+    Break(
+        "who starts together logs in once",
+        "token_store.py",
+        "if self._owners.setdefault(who, owner) is not owner:",
+        "if self._owners.setdefault(who, owner) is None:",
+        "core/test_auth.py core/test_token_store.py",
+    ),
+    Break(
+        "success needs an active image",
+        "waiting.py",
+        "return image if image and image.is_active else None",
+        "return image",
+        "core/test_waiting.py",
+    ),
+    Break(
+        "a failed look is no news",
+        "waiting.py",
+        "self._no_news(error)\n            return None",
+        "raise",
+        "core/test_waiting.py",
+    ),
+    Break("the kept token is sealed", "token_store.py", "file.write(sealed)", "file.write(b'')", "core"),
+    Break(
+        "no redirect is followed",
+        "hooks/asynchronous.py",
+        "allow_redirects=False",
+        "allow_redirects=True",
+        "test_leaving.py",
+    ),
+    Break(
+        "no Basic auth is sent",
+        "hooks/synchronous.py",
+        "session.trust_env = False",
+        "session.auth = None",
+        "test_leaving.py",
+    ),
+    Break(
+        "no return within six seconds",
+        "tasks.py",
+        "SOONEST_RETURN = 6.0",
+        "SOONEST_RETURN = 0.0",
+        "test_operators.py test_sensors.py",
+    ),
+    Break(
+        "permanent errors use no retry", "failures.py", "operator.retry_policy is None", "False", "test_operators.py"
+    ),
+    Break("who waited pushes the image's id", "operators.py", 'key="image_id"', 'key="image"', "test_operators.py"),
+)
+
+
+def is_seen(each: Break, copy: Path) -> bool:
+    """Whether a test fails once this is broken."""
+    file = copy / PACKAGE / each.file
+    whole = file.read_text()
+    if whole.count(each.kept) != 1:
+        raise SystemExit(f"{each.promise}: {each.file} no longer has this once: {each.kept}")
+    file.write_text(whole.replace(each.kept, each.broken))
+    try:
+        tests = [f"tests/{name}" for name in each.tests.split()]
+        command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
+        return subprocess.run(command, cwd=copy, capture_output=True, check=False).returncode == 1  # noqa: S603 - ours
+    finally:
+        file.write_text(whole)
+
+
+def main() -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "copy"
+        copy.mkdir()
+        for name in (PACKAGE, "tests", "dags"):
+            shutil.copytree(PROJECT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(PROJECT / "pyproject.toml", copy)
+        unseen = 0
+        for each in BREAKS:
+            seen = is_seen(each, copy)
+            unseen += not seen
+            print(f"{'seen  ' if seen else 'UNSEEN'}  {each.promise}", flush=True)
+    print(f"{len(BREAKS) - unseen} passed, {unseen} failed")
+    return 1 if unseen else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,24 @@
+"""A simulated cloud of a test's own, in the test's process, and the Airflow connection that leads to it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from airflow_provider_ims.simulator import Cloud, Settings, connection_to, running
+from tests.real.stack import Stack
+
+
+@contextmanager
+def cloud_of_its_own(stack: Stack, conn_id: str, wrong_password: str = "", **settings: Any) -> Iterator[Cloud]:
+    """Within, ``conn_id`` leads to a cloud with these settings; with a password that it refuses, where one is given."""
+    with running(Cloud(Settings(**settings))) as server:
+        connection = connection_to(server.url, server.cloud.settings)
+        connection |= {"connection_id": conn_id, "extra": json.dumps(connection["extra"])}
+        stack.api.post("/connections", connection | ({"password": wrong_password} if wrong_password else {}))
+        try:
+            yield server.cloud
+        finally:
+            stack.api.call("DELETE", f"/connections/{conn_id}")

@@ -1,0 +1,47 @@
+"""Where a secret could lie in the clear: database, logs, XCom, rendered fields, trigger rows, the kept token."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing
+from pathlib import Path
+
+from airflow_provider_ims.simulator.seeds import PLAIN_IMAGE
+from tests.real.clouds import cloud_of_its_own
+from tests.real.stack import Stack
+
+PASSWORD = "canary-password-7f3a"
+
+
+def files_with(secrets: Iterable[str], home: Path) -> list[str]:
+    """The files below ``home`` that hold one of the secrets."""
+    wanted = [secret.encode() for secret in secrets]
+    contents = ((path, path.read_bytes()) for path in home.rglob("*") if path.is_file())
+    return [str(path.relative_to(home)) for path, content in contents if any(secret in content for secret in wanted)]
+
+
+def trigger_rows(home: Path) -> list[tuple[str, str]]:
+    with closing(sqlite3.connect(home / "airflow.db")) as database:
+        return database.execute("select classpath, kwargs from trigger").fetchall()
+
+
+def test_neither_password_nor_token_lies_anywhere_in_the_clear(stack: Stack) -> None:
+    with cloud_of_its_own(stack, "ims_secret", copy_seconds=15.0, password=PASSWORD) as cloud:
+        conf = {"image_ids": [PLAIN_IMAGE], "ims_conn_id": "ims_secret"}
+        run = stack.api.start("copies_and_sensors_deferred", conf)
+        stack.api.wait_for("the deferral", lambda: "JobTrigger" in str(trigger_rows(stack.home)), 60)
+        secrets = [PASSWORD, *cloud.state.tokens]
+        assert len(secrets) == 2
+        assert files_with(secrets, stack.home) == []
+        assert list((stack.home / "ims-tokens").iterdir())
+        assert run.wait().state == "success", run.log("wait_for_copy", map_index=0)
+        assert files_with(secrets, stack.home) == []
+        assert files_with([run.xcom("wait_for_copy", map_index=0)], stack.home)  # the search does find what is there
+        unwanted = {"authorization", "cookie"}
+        headers = {name.lower() for arrival in cloud.arrivals for name in arrival.headers}
+        assert not headers & unwanted
+        said = [
+            f"{each.path}{each.query}{each.headers}{each.body}" for each in cloud.arrivals if each.route != "log_in"
+        ]
+        assert not any(PASSWORD in text or "ims-operator" in text for text in said)

@@ -1,0 +1,59 @@
+"""The README's examples run as they stand there, and its tables tell the truth."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_ims import errors
+from airflow_provider_ims.operators import CopyImageOperator
+from airflow_provider_ims.sensors import JobSensor
+from airflow_provider_ims.settings import KNOWN_KEYS
+
+README = (Path(__file__).parent.parent / "README.md").read_text()
+EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.mark.parametrize("code", EXAMPLES, ids=lambda code: code.strip().splitlines()[-1].strip()[:40])
+def test_an_example_can_be_run(code: str) -> None:
+    exec(compile(code, "README.md", "exec"), {"__name__": "example"})  # noqa: S102 - our own README
+
+
+def table_after(heading: str) -> dict[str, list[str]]:
+    """The first table below a heading: the cells of each row by its first one, without backticks."""
+    rows = re.findall(r"^\| (.+) \|$", README.split(f"{heading}\n", 1)[1].split("\n#", 1)[0], re.MULTILINE)
+    cells = [[cell.strip().replace("`", "") for cell in row.split(" | ")] for row in rows]
+    return {first: rest for first, *rest in cells}
+
+
+@pytest.mark.parametrize(
+    ("heading", "kind"), [("### CopyImageOperator", CopyImageOperator), ("### JobSensor", JobSensor)]
+)
+def test_the_table_of_arguments_is_that_of_the_class(heading: str, kind: Any) -> None:
+    documented = {name: cells[-1] for name, cells in table_after(heading).items() if name != "argument"}
+    parameters = {
+        name: each
+        for name, each in inspect.signature(kind.__init__).parameters.items()
+        if name not in ("self", "kwargs")
+    }
+    assert list(documented) == sorted(parameters, key=list(documented).index)
+    for name, each in parameters.items():
+        if each.default not in (inspect.Parameter.empty, None):
+            assert documented[name] == str(each.default), name
+
+
+def test_the_table_of_errors_has_every_kind_that_is_raised() -> None:
+    documented = table_after("## When something goes wrong")
+    kinds = {kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.ImsError)}
+    raised = kinds - {errors.ImsError, errors.ImsPermanentError, errors.ImsTransientError}
+    assert {kind.__name__ for kind in raised} == set(documented) - {"error", "---"}
+    for kind in raised:
+        assert documented[kind.__name__][0] == ("yes" if issubclass(kind, errors.ImsPermanentError) else "no")
+
+
+def test_the_table_of_the_connection_has_every_key_of_extra() -> None:
+    assert set(KNOWN_KEYS) < set(table_after("## In your own Airflow"))
