@@ -65,7 +65,7 @@ class Client:
             try:
                 response: Response = yield call.request.with_header("X-Auth-Token", token.value)
                 if response.status != 401 or refused:
-                    return call.read(response.without(token.value))
+                    return call.read(response if response.status < 300 else response.without(token.value))
             except (ResponseLostError, UnavailableError, MalformedResponseError) as error:
                 raise (error if call.request.replayable else _unclear(error)) from None
             refused = token

@@ -49,15 +49,9 @@ class Response:
 
     def without(self, secret: str) -> Response:
         """This response as if the server had not repeated the secret, as it is or as JSON, HTML and URLs write it."""
-        as_json = json.dumps(secret)[1:-1]
-        written = {
-            secret,
-            as_json,
-            as_json.replace("/", r"\/"),
-            html.escape(secret),
-            quote(secret),
-            quote(secret, safe=""),
-        }
+        as_json = [json.dumps(secret, ensure_ascii=ascii)[1:-1] for ascii in (True, False)]
+        slashed = [form.replace("/", r"\/") for form in as_json]
+        written = {secret, *as_json, *slashed, html.escape(secret), quote(secret), quote(secret, safe="")}
         body, headers = self.body, dict(self.headers)
         for form in sorted(filter(None, written), key=len, reverse=True):
             body = body.replace(form.encode(), b"***")

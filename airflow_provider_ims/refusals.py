@@ -115,7 +115,7 @@ def refusal_of(response: Response, action: str, permission: str | None = None) -
     refusal = Refusal.read(response)
     said = f"the cloud said: {refusal.words}" if refusal.words else "the cloud gave no reason"
     advice = _advice(response, refusal, permission)
-    message = " ".join(filter(None, (f"Could not {action}: {said}.", advice)))
+    message = " ".join(filter(None, (f"Could not {action}: {said.rstrip('.')}.", advice)))
     kind = _kind(response.status, refusal.code)
     return kind(message, response.status, refusal.code, request_id(response), retry_after(response))
 
@@ -125,7 +125,7 @@ def job_failure(job: Job) -> ImsError:
     internal = job.error_code is None or job.error_code in INTERNAL_JOB_CODES
     reason = " ".join((job.fail_reason or "no reason given").split())[:LONGEST_MESSAGE]
     advice = ADVICE.get(job.error_code or "", "")
-    message = " ".join(filter(None, (f"Job {job.job_id} ended with FAIL: {reason}.", advice)))
+    message = " ".join(filter(None, (f"Job {job.job_id} ended with FAIL: {reason.rstrip('.')}.", advice)))
     return (JobInterruptedError if internal else JobFailedError)(message, None, job.error_code)
 
 

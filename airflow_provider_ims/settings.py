@@ -97,18 +97,21 @@ class _Fields:
         project_name, project_id = self.word("project_name") or region, self.word("project_id")
         if not (region or (iam_url and (project_name or project_id))):
             raise self.missing("region", "one such as eu-de (or iam_endpoint together with project_name or project_id)")
+        account = "the account's name, such as OTC-EU-DE-00000000001"
         who = Credentials(
             iam_url=re.sub(r"/+v3$", "", iam_url or endpoint("iam", region or "")),
-            domain_name=self.word("domain_name")
-            or self.absent("domain_name", "the account's name, such as OTC-EU-DE-00000000001", extra=True),
-            user_name=(login or "").strip() or self.absent("login", "the IAM user's name"),
-            password=password or self.absent("password", "the IAM user's password"),
+            domain_name=self.required("domain_name", self.word("domain_name"), account),
+            user_name=self.required("login", (login or "").strip(), "the IAM user's name"),
+            password=self.required("password", password, "the IAM user's password"),
             project_name=project_name,
             project_id=project_id,
         )
-        return Settings(
-            who, region, self.url("host", host), self.verify(), self.proxies(), self.timeout()
-        )  # fmt: skip
+        return Settings(who, region, self.url("host", host), self.verify(), self.proxies(), self.timeout())
+
+    def required(self, name: str, value: str | None, what: str) -> str:
+        if not value:
+            raise self.missing(name, what)
+        return value
 
     def word(self, key: str) -> str | None:
         value = self.extra.get(key)
@@ -163,17 +166,11 @@ class _Fields:
             raise self.wrong("timeout", value, "give seconds, more than 0 and at most 3600")
         return seconds
 
-    def absent(self, name: str, what: str, *, extra: bool = False) -> str:
-        raise (
-            self.missing(name, what)
-            if extra
-            else SettingsError(f"Connection '{self.conn_id}' has no {name}: give {what}.")
-        )
-
-    def missing(self, key: str, what: str) -> SettingsError:
-        strange = sorted(set(self.extra) - set(KNOWN_KEYS))
+    def missing(self, name: str, what: str) -> SettingsError:
+        strange = sorted(set(self.extra) - set(KNOWN_KEYS)) if name in KNOWN_KEYS else ()
+        place = " in its extra" if name in KNOWN_KEYS else ""
         hint = f" (It has {', '.join(strange)}, which this provider does not know.)" if strange else ""
-        return SettingsError(f"Connection '{self.conn_id}' has no {key} in its extra: give {what}.{hint}")
+        return SettingsError(f"Connection '{self.conn_id}' has no {name}{place}: give {what}.{hint}")
 
     def wrong(self, key: str, value: object, remedy: str) -> SettingsError:
         return SettingsError(f"Connection '{self.conn_id}': {key} is {value!r:.200}; {remedy}.")

@@ -39,19 +39,31 @@ def test_four_copies_wait_in_the_worker(stack: Stack) -> None:
         assert cloud.counters["log_ins_accepted"] == 1
 
 
-def test_five_slots_of_the_pool_keep_within_the_tenants_limit(stack: Stack) -> None:
-    stack.simulator.control("settings", quota=100)
-    run = stack.api.run("reencrypt_images", {"image_ids": TWENTY[:10]}, seconds=400)
-    assert run.state == "success", run.log("copy_image", map_index=0)
-    jobs = stack.simulator.control("state")["jobs"]
-    assert len([job for job in jobs if job["job_id"] in {run.xcom("copy_image", map_index=n) for n in range(10)}]) == 10
-    refused = [each for each in stack.simulator.control("requests")["requests"] if each["status"] == 400]
-    assert not refused
+@pytest.mark.parametrize("suffix", ["", "_in_worker"])
+def test_the_example_copies_by_hand(stack: Stack, suffix: str) -> None:
+    run = stack.api.run(f"copy_image_by_hand{suffix}", {"image_id": TWENTY[0], "name": f"by hand{suffix}"})
+    assert run.state == "success", run.log("wait_for_copy")
+    assert image_in(stack, run.xcom("wait_for_copy"))["name"] == f"by hand{suffix}"
 
 
-def test_the_nightly_copy_finds_its_source_by_name(stack: Stack) -> None:
-    run = stack.api.run("nightly_golden_image")
+@pytest.mark.parametrize("suffix", ["", "_in_worker"])
+def test_the_example_finds_its_source_by_name_each_night(stack: Stack, suffix: str) -> None:
+    run = stack.api.run(f"nightly_golden_image{suffix}")
     assert run.state == "success", run.log("find_source")
-    image_id = run.xcom("wait_for_copy")
+    assert image_in(stack, run.xcom("wait_for_copy"))["name"].startswith("golden-20")
+
+
+@pytest.mark.parametrize("suffix", ["", "_in_worker"])
+def test_the_example_keeps_within_the_tenants_limit_of_five(stack: Stack, suffix: str) -> None:
+    stack.simulator.control("settings", quota=200)
+    run = stack.api.run(f"reencrypt_images{suffix}", {"image_ids": TWENTY}, seconds=400)
+    assert run.state == "success", run.log("copy_image", map_index=0)
+    made = {run.xcom("copy_image", "image_id", index) for index in range(20)}
+    assert {image_in(stack, image_id)["status"] for image_id in made} == {"active"}
+    assert len(made) == 20
+    assert not [each for each in stack.simulator.control("requests")["requests"] if each["status"] == 400]
+
+
+def image_in(stack: Stack, image_id: str) -> Any:
     (image,) = (each for each in stack.simulator.control("state")["images"] if each["id"] == image_id)
-    assert image["name"].startswith("golden-20")
+    return image
