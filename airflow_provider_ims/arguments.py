@@ -47,11 +47,13 @@ def check_description(description: object) -> None:
         )
 
 
-def check_copy(image_id: object, name: object, description: object) -> None:
-    """Raise ``ArgumentError`` unless a copy can be asked for with these."""
+def check_copy(image_id: object, name: object, description: object, *others: object) -> None:
+    """Raise ``ArgumentError`` unless a copy can be asked for with these; ``others`` are optional ids."""
     check_image_id(image_id)
     check_name(name)
     check_description(description)
+    if "None" in (name, description, *others):
+        raise ArgumentError("A template rendered None: write {{ params.cmk_id or '' }}, which stands for no value.")
 
 
 def check_seconds(argument: str, value: float) -> None:
@@ -62,7 +64,7 @@ def check_seconds(argument: str, value: float) -> None:
 
 def check_job_id(job_id: object) -> None:
     """Raise ``ArgumentError`` unless this can be a job's id."""
-    if not isinstance(job_id, str) or not re.fullmatch(r"[\w\-]{1,128}", job_id):
+    if not isinstance(job_id, str) or job_id == "None" or not re.fullmatch(r"[\w\-]{1,128}", job_id):
         raise ArgumentError(
             f"job_id is {job_id!r}, which is not a job id. Take it from the task that copies: job_id=copy.output."
         )

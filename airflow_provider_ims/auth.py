@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
@@ -31,6 +31,9 @@ from airflow_provider_ims.token_store import REFUSAL_LASTS, Refusal, TokenStore
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
+
+MOST_REFUSALS = 3
+"""Projects for which a log-in may be refused before none is tried any more; the fifth would lock the account."""
 
 LONGEST_LOG_IN = 120
 """Seconds to wait for somebody else's log-in; whoever takes longer is not waited for."""
@@ -58,68 +61,98 @@ class Client:
 
     def ask(self, make: Callable[[Service], Call[T]]) -> Conversation[T]:
         """Make one call with a token; a token that is refused is renewed, once."""
-        refused: Token | None = None
+        token, renewed = (yield from self.token()), False
         while True:
-            token = yield from self.token(refused)
             call = make(self.settings.service(token))
             try:
                 response: Response = yield call.request.with_header("X-Auth-Token", token.value)
-                if response.status != 401 or refused:
-                    return call.read(response if response.status < 300 else response.without(token.value))
+                if response.status != 401 or renewed:
+                    return call.read(response.without(token.value))
             except (ResponseLostError, UnavailableError, MalformedResponseError) as error:
-                raise (error if call.request.replayable else _unclear(error)) from None
-            refused = token
+                raise (error if call.request.replays else _unclear(error)) from None
+            token, renewed = yield from self._obtain(refused=token)
 
-    def token(self, refused: Token | None = None) -> Conversation[Token]:
-        """A kept token other than ``refused``, else that of a new log-in: one for all who ask at the same time."""
-        who = self.settings.credentials
+    def token(self) -> Conversation[Token]:
+        """A token that is kept, else that of a new log-in: one for all who ask at the same time."""
+        return (yield from self._obtain())[0]
+
+    def _obtain(self, refused: Token | None = None) -> Conversation[tuple[Token, bool]]:
+        """A token other than ``refused``, and whether it comes from a log-in just made."""
+        who, owner = self.settings.credentials, object()
         if refused:
             self.tokens.forget(who, refused)
-        if known := self._usable(self.tokens.recall(who), refused):
-            return known
-        owner = object()
+        if known := self._known(refused):
+            return known, False
         try:
-            yield from self._lock(who, owner, refused)
-            known = self._usable(self.tokens.recall(who), refused)
-            known = known or self._usable((yield partial(self.tokens.read, who)), refused)
-            return known or (yield from self._log_in(who))
+            yield from self._lock(who.login, owner, refused)
+            if known := self._known(refused):
+                return known, False
+            yield from self._read(refused)
+            if known := self._known(refused):
+                return known, False
+            return (yield from self._log_in(who)), True
         finally:
-            self.tokens.unlock(who, owner)
+            self.tokens.unlock(who.login, owner)
 
-    def _lock(self, who: Credentials, owner: object, refused: Token | None) -> Conversation[None]:
+    def _read(self, refused: Token | None) -> Conversation[None]:
+        """Remember what other processes have kept."""
+        who = self.settings.credentials
+        for key in (who.login, who):
+            kept = yield partial(self.tokens.read, key)
+            if kept and not (isinstance(kept, Token) and _is_same(kept, refused)):
+                self.tokens.remember(key, kept)
+
+    def _lock(self, login: Credentials, owner: object, refused: Token | None) -> Conversation[None]:
         """Wait until this is the only log-in, or needless."""
         waited = 0.0
-        while waited < LONGEST_LOG_IN and not self._usable(self.tokens.recall(who), refused):
-            if not self.tokens.is_locked(who) and (yield partial(self.tokens.lock, who, owner)):
+        while waited < LONGEST_LOG_IN and not self._known(refused):
+            if not self.tokens.is_locked(login) and (yield partial(self.tokens.lock, login, owner)):
                 return
             pause = Pause(random.uniform(0.05, 0.15))  # noqa: S311 - no secret: only so that not all ask at once
             yield pause
             waited += pause.seconds
 
-    def _usable(self, kept: Token | Refusal | None, refused: Token | None) -> Token | None:
-        """The token, if it will do; raises ``LoginRefusedError`` where IAM has refused these credentials lately."""
-        now = self.now()
-        if isinstance(kept, Refusal) and now < kept.until:
-            when = f"{kept.until:%H:%M:%S} UTC"
-            message = f"{kept.message} (It is not tried again before {when}: five wrong log-ins lock the account.)"
-            raise LoginRefusedError(message, 401, kept.code, kept.request_id)
-        if isinstance(kept, Token) and kept.is_fresh(now) and (refused is None or kept.value != refused.value):
+    def _known(self, refused: Token | None) -> Token | None:
+        """The token that this process knows; raises ``LoginRefusedError`` where IAM has refused the log-in lately."""
+        who = self.settings.credentials
+        kept = self.tokens.recall(who)
+        if isinstance(kept, Token) and kept.is_fresh(self.now()) and not _is_same(kept, refused):
             return kept
+        refusal = self._refusal()
+        if refusal and (who.project in refusal.projects or len(refusal.projects) >= MOST_REFUSALS):
+            when = f"{refusal.until:%H:%M:%S} UTC"
+            message = f"{refusal.message} (It is not tried again before {when}: five wrong log-ins lock the account.)"
+            raise LoginRefusedError(message, 401, refusal.code, refusal.request_id)
         return None
 
+    def _refusal(self) -> Refusal | None:
+        kept = self.tokens.recall(self.settings.credentials.login)
+        return kept if isinstance(kept, Refusal) and self.now() < kept.until else None
+
     def _log_in(self, who: Credentials) -> Conversation[Token]:
-        call = protocol.log_in(who)
+        call, now = protocol.log_in(who), self.now()
         try:
             token = call.read((yield call.request))
         except LoginRefusedError as error:
-            refusal = Refusal(error.message, self.now() + REFUSAL_LASTS, error.code, error.request_id)
-            yield partial(self.tokens.write, who, refusal)
+            if error.status == 401:
+                yield partial(self.tokens.write, who.login, self._refused(error))
             raise
+        lifetime = token.expires_at - token.issued_at  # by our clock, should the cloud's be another
+        token = replace(token, issued_at=now, expires_at=now + lifetime)
         yield partial(self.tokens.write, who, token)
         log.info(
             "Logged in at %s; the token is valid until %s", who.identity, token.expires_at.isoformat(" ", "seconds")
         )
         return token
+
+    def _refused(self, error: LoginRefusedError) -> Refusal:
+        earlier, project = self._refusal(), self.settings.credentials.project
+        projects = (*earlier.projects, project) if earlier else (project,)
+        return Refusal(error.message, self.now() + REFUSAL_LASTS, error.code, error.request_id, projects)
+
+
+def _is_same(token: Token, refused: Token | None) -> bool:
+    return refused is not None and token.value == refused.value
 
 
 def _unclear(error: ImsError) -> ImsError:

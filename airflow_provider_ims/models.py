@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -24,13 +25,13 @@ REFRESH_SHARE = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request. ``replayable``: sending it twice does no more than sending it once."""
+    """One HTTP request. ``replays``: how often it may be sent again where nobody knows whether it was carried out."""
 
     method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
-    replayable: bool = True
+    replays: int = 9
 
     def with_header(self, name: str, value: str) -> Request:
         return replace(self, headers={**self.headers, name: value})
@@ -48,15 +49,23 @@ class Response:
         return next((value for key, value in self.headers.items() if key.lower() == name.lower()), None)
 
     def without(self, secret: str) -> Response:
-        """This response as if the server had not repeated the secret, as it is or as JSON, HTML and URLs write it."""
-        as_json = [json.dumps(secret, ensure_ascii=ascii)[1:-1] for ascii in (True, False)]
-        slashed = [form.replace("/", r"\/") for form in as_json]
-        written = {secret, *as_json, *slashed, html.escape(secret), quote(secret), quote(secret, safe="")}
-        body, headers = self.body, dict(self.headers)
-        for form in sorted(filter(None, written), key=len, reverse=True):
-            body = body.replace(form.encode(), b"***")
-            headers = {name: value.replace(form, "***") for name, value in headers.items()}
+        """This response as if the server had not repeated the secret."""
+        body, headers = self.body, self.headers
+        for form in _written_forms(secret):
+            if form.encode() in body:
+                body = body.replace(form.encode(), b"***")
+            if any(form in value for value in headers.values()):
+                headers = {name: value.replace(form, "***") for name, value in headers.items()}
         return replace(self, headers=headers, body=body)
+
+
+@lru_cache(maxsize=64)
+def _written_forms(secret: str) -> tuple[str, ...]:
+    """A secret as it is, and as JSON, HTML and URLs write it; the longest first."""
+    as_json = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
+    forms = as_json | {form.replace("/", r"\/") for form in as_json}
+    forms |= {secret, html.escape(secret), quote(secret), quote(secret, safe="")}
+    return tuple(sorted(filter(None, forms), key=len, reverse=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +80,18 @@ class Credentials:
     project_id: str | None = None
 
     @property
+    def project(self) -> str:
+        return self.project_id or self.project_name or ""
+
+    @property
+    def login(self) -> Credentials:
+        """These credentials for no project: what IAM counts wrong passwords of."""
+        return replace(self, project_id=None, project_name=None)
+
+    @property
     def identity(self) -> str:
         """Everything but the secret, in one line."""
-        project = self.project_id or self.project_name
-        return f"{self.iam_url} {self.domain_name}/{self.user_name} {project}"
+        return f"{self.iam_url} {self.domain_name}/{self.user_name} {self.project}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)

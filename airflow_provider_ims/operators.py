@@ -105,7 +105,7 @@ class CopyImageOperator(BaseOperator):
         from airflow_provider_ims import protocol
         from airflow_provider_ims.waiting import submit
 
-        check_copy(self.image_id, self.name, self.description)
+        check_copy(self.image_id, self.name, self.description, self.cmk_id, self.enterprise_project_id)
         order = partial(
             protocol.copy_image,
             image_id=self.image_id,

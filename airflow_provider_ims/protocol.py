@@ -35,18 +35,19 @@ def log_in(who: Credentials) -> Call[Token]:
     user = {"name": who.user_name, "password": who.password, "domain": {"name": who.domain_name}}
     project = {"id": who.project_id} if who.project_id else {"name": who.project_name}
     identity = {"methods": ["password"], "password": {"user": user}}
-    request = _post(f"{who.iam_url}/v3/auth/tokens", {"auth": {"identity": identity, "scope": {"project": project}}})
+    document = {"auth": {"identity": identity, "scope": {"project": project}}}
+    request = _post(f"{who.iam_url}/v3/auth/tokens", document, replays=1)  # each may count as a wrong password
     read = _reader(_token, f"log in at {who.iam_url} as {who.domain_name}/{who.user_name}")
 
     def read_token(response: Response) -> Token:
         try:
             return read(response if response.status == 201 else response.without(who.password))
         except RefusedError as error:
-            if error.status != 401:
-                raise
-            fields = "login, password, domain_name and project_name / project_id"
-            said = error.message.split(" Check the connection")[0]
-            raise error.but(LoginRefusedError, f"{said} Check the connection's {fields}.") from None
+            refused = error.status in (401, 403)
+            fields = "login, password, domain_name and project_name / project_id" if refused else "iam_endpoint"
+            said = error.message.partition(" Check the connection")[0].partition(" Grant the user")[0]
+            kind = LoginRefusedError if refused else RefusedError
+            raise error.but(kind, f"{said} Check the connection's {fields}.") from None
 
     return Call(request, read_token)
 
@@ -62,7 +63,7 @@ def copy_image(
     """POST /v1/cloudimages/{image_id}/copy: begin a copy; its answer is the job's id. Never sent twice by itself."""
     optional = {"description": description, "cmk_id": cmk_id, "enterprise_project_id": enterprise_project_id}
     body = {"name": name} | {field: value for field, value in optional.items() if text(value)}
-    request = _post(f"{at.url}/v1/cloudimages/{quote(image_id, safe='')}/copy", body, replayable=False)
+    request = _post(f"{at.url}/v1/cloudimages/{quote(image_id, safe='')}/copy", body, replays=0)
     action = f"copy image {image_id} to '{name}'"
     return Call(request, _reader(lambda answer: _word(answer, "job_id"), action, "ims:images:copy"))
 
@@ -98,9 +99,9 @@ def delete_image(at: Service, image_id: str) -> Call[None]:
     return Call(request, _reader(lambda _: None, f"delete image {image_id}", "ims:images:delete"))
 
 
-def _post(url: str, document: Mapping[str, Any], *, replayable: bool = True) -> Request:
+def _post(url: str, document: Mapping[str, Any], *, replays: int) -> Request:
     headers = {"Content-Type": "application/json;charset=utf8"}
-    return Request("POST", url, headers, json.dumps(document).encode(), replayable)
+    return Request("POST", url, headers, json.dumps(document).encode(), replays)
 
 
 def _reader(parse: Callable[[Response], T], action: str, permission: str | None = None) -> Callable[[Response], T]:

@@ -182,7 +182,9 @@ def _address(host: str | None, schema: str | None, port: int | None) -> str | No
     address = host.strip() if host else ""
     if "://" not in address:
         address = f"{schema or 'https'}://{address}"
-    return f"{address.rstrip('/')}:{port}" if port else address
+    before_path, slashes, rest = address.partition("://")
+    netloc, slash, path = rest.partition("/")
+    return f"{before_path}{slashes}{netloc}:{port}{slash}{path}" if port else address
 
 
 def _proxy_url(url: str) -> str:

@@ -40,12 +40,13 @@ _INSTANTS = ("issued_at", "expires_at", "until")
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A log-in that IAM answered with 401: what it said, and until when nobody asks again."""
+    """Log-ins that IAM answered with 401: what it said, for which projects, and until when nobody asks again."""
 
     message: str
     until: datetime
     code: str | None = None
     request_id: str | None = None
+    projects: tuple[str, ...] = ()
 
 
 class TokenStore:
@@ -66,16 +67,17 @@ class TokenStore:
         if self._kept.get(who) == token:
             del self._kept[who]
 
+    def remember(self, who: Credentials, kept: Token | Refusal) -> None:
+        """Keep this for this process; never touches the disk."""
+        self._kept[who] = kept
+
     def read(self, who: Credentials) -> Token | Refusal | None:
         """What any process of this machine has kept. May block."""
-        found = None if self._directory is None else _unseal(who, self._directory)
-        if found is not None:
-            self._kept[who] = found
-        return found
+        return None if self._directory is None else _unseal(who, self._directory)
 
     def write(self, who: Credentials, kept: Token | Refusal) -> None:
         """Keep this for every process of the machine. May block."""
-        self._kept[who] = kept
+        self.remember(who, kept)
         if self._directory is None:
             return
         try:
@@ -127,15 +129,16 @@ class TokenStore:
 
 
 @cache
-def _derived(who: Credentials) -> tuple[str, bytes]:
-    """File name and key of these credentials."""
-    salt = hashlib.sha256(f"airflow-provider-ims {who.identity}".encode()).digest()
-    secret = hashlib.scrypt(who.password.encode(), salt=salt, n=2**15, r=8, p=1, maxmem=2**26, dklen=48)
-    return secret[:16].hex(), base64.urlsafe_b64encode(secret[16:])
+def _derived(login: Credentials) -> tuple[bytes, bytes]:
+    """What the names of a log-in's files are made of, and the key that seals them."""
+    salt = hashlib.sha256(f"airflow-provider-ims {login.identity}".encode()).digest()
+    secret = hashlib.scrypt(login.password.encode(), salt=salt, n=2**15, r=8, p=1, maxmem=2**26, dklen=64)
+    return secret[:32], base64.urlsafe_b64encode(secret[32:])
 
 
 def _path(who: Credentials, directory: Path) -> Path:
-    return directory / _derived(who)[0]
+    name = hashlib.sha256(_derived(who.login)[0] + who.project.encode()).hexdigest()[:32]
+    return directory / name
 
 
 def _make(directory: Path) -> None:
@@ -145,7 +148,7 @@ def _make(directory: Path) -> None:
 def _seal(who: Credentials, kept: Token | Refusal, directory: Path) -> None:
     _make(directory)
     record = {"version": _VERSION, "kind": type(kept).__name__, **asdict(kept)}
-    sealed = Fernet(_derived(who)[1]).encrypt(json.dumps(record, default=datetime.isoformat).encode())
+    sealed = Fernet(_derived(who.login)[1]).encrypt(json.dumps(record, default=datetime.isoformat).encode())
     descriptor, name = tempfile.mkstemp(dir=directory, prefix="new-")  # mkstemp: readable by the owner alone
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -158,12 +161,11 @@ def _seal(who: Credentials, kept: Token | Refusal, directory: Path) -> None:
 
 
 def _unseal(who: Credentials, directory: Path) -> Token | Refusal | None:
-    name, key = _derived(who)
     try:
-        descriptor = os.open(directory / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = os.open(_path(who, directory), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb") as file:
             owner = os.fstat(file.fileno()).st_uid
-            record = json.loads(Fernet(key).decrypt(file.read())) if owner == os.geteuid() else {}
+            record = json.loads(Fernet(_derived(who.login)[1]).decrypt(file.read())) if owner == os.geteuid() else {}
         return _read_record(record)
     except (OSError, InvalidToken, ValueError, LookupError, TypeError):
         return None
@@ -174,7 +176,8 @@ def _read_record(record: dict[str, Any]) -> Token | Refusal | None:
         return None
     kind: type[Token | Refusal] = {"Token": Token, "Refusal": Refusal}[str(record.pop("kind"))]
     instants = {key: datetime.fromisoformat(str(record[key])) for key in _INSTANTS if key in record}
-    return kind(**{**record, **instants})
+    lists = {key: tuple(value) for key, value in record.items() if isinstance(value, list)}
+    return kind(**{**record, **instants, **lists})
 
 
 def _sweep(directory: Path) -> None:

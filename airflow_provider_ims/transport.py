@@ -28,15 +28,15 @@ FIRST_BACKOFF = 1.0
 LONGEST_BACKOFF = 60.0
 
 
-def may_repeat(request: Request, outcome: Outcome) -> bool:
-    """Whether to send this request again after this outcome."""
+def may_repeat(request: Request, outcome: Outcome, attempt: int = 1) -> bool:
+    """Whether to send this request again after this outcome of its attempt number ``attempt``."""
     match outcome:
         case ConnectError():
             return True  # was not sent
         case Response() if is_throttled(outcome):
             return True  # was not carried out
         case ResponseLostError() | Response(status=408 | 500 | 502 | 503 | 504):
-            return request.replayable  # may have been carried out
+            return attempt <= request.replays  # may have been carried out
         case _:
             return False
 
@@ -59,7 +59,7 @@ def repeated(request: Request, patience: float) -> Conversation[Response]:
             outcome = problem
         pause = backoff(attempt, outcome)
         patience -= pause
-        if patience < 0 or not may_repeat(request, outcome):
+        if patience < 0 or not may_repeat(request, outcome, attempt):
             break
         reason = f"HTTP {outcome.status}" if isinstance(outcome, Response) else outcome.message
         log.info("%s %s: %s; sent again in %.1f s", request.method, request.url, reason, pause)

@@ -22,6 +22,7 @@ from airflow_provider_ims.errors import (
     ImsTransientError,
     JobTimeoutError,
     MalformedResponseError,
+    NotFoundError,
     RefusedError,
     ThrottledError,
 )
@@ -143,7 +144,7 @@ class Watch:
         log.warning("No news of job %s, the next look is in %.0f s: %s", self.job_id, self.pause, error)
 
     def _not_found(self, error: ImsError) -> None:
-        if error.status != 404 and error.code not in UNKNOWN_JOB_CODES:
+        if not isinstance(error, NotFoundError) and error.code not in UNKNOWN_JOB_CODES:
             raise error
         self.unknown_looks += 1
         if self.unknown_looks > TOLERATED_UNKNOWN_LOOKS:

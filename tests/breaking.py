@@ -33,7 +33,7 @@ BREAKS = (
     Break(
         "a copy is not sent twice",
         "transport.py",
-        "return request.replayable",
+        "return attempt <= request.replays",
         "return True",
         "core/test_transport.py",
     ),

@@ -42,7 +42,7 @@ def ask_on_loop(make: Callable[[Service], Call[T]], patience: float = 0.0) -> T:
     return asyncio.run(ask())
 
 
-def fails_with(kind: type[Exception], match: str = "") -> AbstractContextManager[Any]:
+def fails_with(kind: type[Exception], match: str | None = None) -> AbstractContextManager[Any]:
     """Expect a task to fail with this error; before Airflow 3.3 a permanent one is an ``AirflowFailException``."""
     permanent = issubclass(kind, ImsPermanentError) and not HAS_RETRY_POLICIES
     return pytest.raises(AirflowFailException if permanent else kind, match=match)

@@ -59,6 +59,11 @@ class World:
     def wait(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
 
+    @property
+    def log_ins(self) -> int:
+        """How many log-ins the cloud has seen, good and bad."""
+        return self.counted("POST log_in")
+
     def counted(self, name: str) -> int:
         return self.cloud.counters[name]
 

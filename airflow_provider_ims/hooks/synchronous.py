@@ -15,7 +15,7 @@ from urllib3.exceptions import MaxRetryError, NewConnectionError
 from airflow_provider_ims import protocol
 from airflow_provider_ims.arguments import check_copy, check_image_id, check_job_id
 from airflow_provider_ims.auth import Client, Conversation
-from airflow_provider_ims.errors import ImsError
+from airflow_provider_ims.errors import ImsError, MalformedResponseError
 from airflow_provider_ims.hooks.connection import (
     PATIENCE,
     USER_AGENT,
@@ -86,7 +86,7 @@ class ImsHook(HttpHook):
         Without ``cmk_id`` the copy is not encrypted, whatever the source is. Raises ``ArgumentError`` before anything
         is sent, and ``UnclearSubmitError`` where the cloud may have accepted the copy and nobody knows.
         """
-        check_copy(image_id, name, description)
+        check_copy(image_id, name, description, cmk_id, enterprise_project_id)
         order = partial(
             protocol.copy_image,
             image_id=image_id,
@@ -112,12 +112,14 @@ class ImsHook(HttpHook):
 
         Without ``limit``, which is the size of a page, pages have 500 images. Pages are fetched as they are needed.
         """
-        size = int(str(filters.get("limit") or protocol.PAGE_SIZE))
-        marker = None
+        size = min(int(str(filters.get("limit") or protocol.PAGE_SIZE)), protocol.PAGE_SIZE)
+        marker: str | None = None
         while page := self.perform(self.client.ask(partial(protocol.list_images, filters=filters, marker=marker))):
             yield from page
             if len(page) < size:
                 return
+            if page[-1].id == marker:
+                raise MalformedResponseError(f"The list of images does not go on after image {marker}.")
             marker = page[-1].id
 
     def delete_image(self, image_id: str) -> None:

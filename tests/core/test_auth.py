@@ -1,18 +1,18 @@
-"""The one conversation: a token for many calls, one log-in for all who ask, and a wrong password sent once."""
+"""The one conversation: a token for many calls, one log-in for all who ask, one renewal for a token refused."""
 
 from __future__ import annotations
 
-from functools import partial
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from airflow_provider_ims import protocol
-from airflow_provider_ims.auth import LONGEST_LOG_IN, Conversation, Pause
+from airflow_provider_ims.auth import LONGEST_LOG_IN, Pause
 from airflow_provider_ims.errors import (
     ConnectError,
-    LoginRefusedError,
     MalformedResponseError,
     RefusedError,
     UnavailableError,
@@ -22,19 +22,14 @@ from airflow_provider_ims.protocol import Call
 from airflow_provider_ims.simulator.faults import Fault
 from tests.world import COPY, LOOK, World, stop
 
-WRONG = "wrong horse"
 HOUR = 3600.0
-
-
-def log_ins(world: World) -> int:
-    return world.counted("POST log_in")
 
 
 def test_one_log_in_serves_many_calls(world: World) -> None:
     for _ in range(5):
         world.ask(LOOK)
     world.ask(COPY)
-    assert log_ins(world) == 1
+    assert world.log_ins == 1
 
 
 def test_the_token_goes_to_the_image_service_and_the_password_to_the_log_in_alone(world: World) -> None:
@@ -51,7 +46,7 @@ def test_a_token_is_kept_until_shortly_before_its_end(world: World, life: float,
     world.ask(LOOK)
     world.wait(age)
     world.ask(LOOK)
-    assert log_ins(world) == 1 + renewed
+    assert world.log_ins == 1 + renewed
 
 
 def test_a_revoked_token_costs_one_renewal(world: World) -> None:
@@ -59,14 +54,14 @@ def test_a_revoked_token_costs_one_renewal(world: World) -> None:
     world.cloud.revoke_tokens()
     world.ask(COPY)
     world.ask(COPY)
-    assert (log_ins(world), world.counted("copies_accepted")) == (2, 3)
+    assert (world.log_ins, world.counted("copies_accepted")) == (2, 3)
 
 
 def test_a_second_401_after_a_renewal_is_an_error_and_no_loop(world: World) -> None:
     world.cloud.faults.add(Fault("image", "status", times=None, status=401))
     with pytest.raises(RefusedError, match="token and request disagree"):
         world.ask(LOOK)
-    assert (log_ins(world), world.counted("GET image")) == (2, 2)
+    assert (world.log_ins, world.counted("GET image")) == (2, 2)
 
 
 def test_a_token_that_was_refused_is_not_tried_again_where_the_renewal_failed(world: World) -> None:
@@ -76,13 +71,13 @@ def test_a_token_that_was_refused_is_not_tried_again_where_the_renewal_failed(wo
     with pytest.raises(UnavailableError):
         world.ask(LOOK)
     world.ask(LOOK)
-    assert (log_ins(world), world.counted("GET image")) == (3, 3)
+    assert (world.log_ins, world.counted("GET image")) == (3, 3)
 
 
 def test_a_second_client_sharing_the_directory_does_not_log_in(world: World, tmp_path: Path) -> None:
     for _ in range(3):
         world.perform(world.another_client(tmp_path).ask(LOOK))
-    assert log_ins(world) == 1
+    assert world.log_ins == 1
 
 
 def test_a_stale_or_corrupt_file_is_replaced(world: World, tmp_path: Path) -> None:
@@ -93,7 +88,7 @@ def test_a_stale_or_corrupt_file_is_replaced(world: World, tmp_path: Path) -> No
     world.wait(25 * HOUR)
     world.perform(world.another_client(tmp_path).token())
     world.perform(world.another_client(tmp_path).token())
-    assert log_ins(world) == 3
+    assert world.log_ins == 3
 
 
 def test_a_disk_that_cannot_be_written_costs_only_the_sharing(world: World, tmp_path: Path) -> None:
@@ -101,7 +96,7 @@ def test_a_disk_that_cannot_be_written_costs_only_the_sharing(world: World, tmp_
     client = world.another_client(tmp_path / "file" / "tokens")
     for _ in range(3):
         world.perform(client.ask(LOOK))
-    assert log_ins(world) == 1
+    assert world.log_ins == 1
 
 
 def test_renewal_takes_what_another_process_has_already_renewed(world: World, tmp_path: Path) -> None:
@@ -111,7 +106,7 @@ def test_renewal_takes_what_another_process_has_already_renewed(world: World, tm
     world.cloud.revoke_tokens()
     for client in (first, second):
         world.perform(client.ask(LOOK))
-    assert log_ins(world) == 2
+    assert world.log_ins == 2
 
 
 def test_the_refused_token_in_the_file_is_not_taken_for_a_new_one(world: World, tmp_path: Path) -> None:
@@ -119,7 +114,7 @@ def test_the_refused_token_in_the_file_is_not_taken_for_a_new_one(world: World, 
     world.cloud.revoke_tokens()
     world.perform(world.another_client(tmp_path).ask(LOOK))
     world.perform(world.another_client(tmp_path).ask(LOOK))
-    assert (log_ins(world), world.counted("GET image")) == (2, 3)
+    assert (world.log_ins, world.counted("GET image")) == (2, 3)
 
 
 def test_two_that_start_together_log_in_once(world: World, tmp_path: Path) -> None:
@@ -130,7 +125,7 @@ def test_two_that_start_together_log_in_once(world: World, tmp_path: Path) -> No
     assert isinstance(stop(late), Pause)
     token = stop(early, world.answer(log_in))
     assert stop(late) == token
-    assert log_ins(world) == 1
+    assert world.log_ins == 1
 
 
 def test_waiting_for_a_log_in_of_the_same_process_does_not_touch_the_disk(world: World, tmp_path: Path) -> None:
@@ -148,57 +143,7 @@ def test_twenty_that_start_together_log_in_once(world: World, tmp_path: Path, sh
     tokens = world.in_turns([client.token() for client in clients])
     assert isinstance(tokens[0], Token)
     assert tokens == [tokens[0]] * 20
-    assert log_ins(world) == 1
-
-
-def test_twenty_with_a_wrong_password_send_it_once_and_all_say_why(world: World, tmp_path: Path) -> None:
-    for together in (True, False):
-        clients = [world.another_client(tmp_path, password=WRONG) for _ in range(10)]
-        asked = [client.ask(COPY) for client in clients]
-        ends = world.in_turns(asked) if together else [_refusal(world, each) for each in asked]
-        assert {type(end) for end in ends} == {LoginRefusedError}
-        assert all("The username or password is wrong." in str(end) for end in ends)
-        assert all("domain_name" in str(end) and WRONG not in str(end) for end in ends)
-    assert log_ins(world) == 1
-
-
-def _refusal(world: World, conversation: Conversation[Any]) -> LoginRefusedError:
-    with pytest.raises(LoginRefusedError) as refused:
-        world.perform(conversation, patience=60.0)
-    return refused.value
-
-
-def test_a_wrong_password_is_tried_again_only_after_15_minutes(world: World, tmp_path: Path) -> None:
-    asked = partial(world.another_client, tmp_path, password=WRONG)
-    said = str(_refusal(world, asked().token()))
-    world.wait(899)
-    assert "not tried again before 23:15:00 UTC" in str(_refusal(world, asked().token()))
-    assert ("not tried again" in said, log_ins(world)) == (False, 1)
-    world.wait(1)
-    _refusal(world, asked().token())
-    assert log_ins(world) == 2
-
-
-def test_a_changed_password_is_tried_at_once(world: World, tmp_path: Path) -> None:
-    _refusal(world, world.another_client(tmp_path, password=WRONG).token())
-    world.perform(world.another_client(tmp_path).ask(LOOK))
-    assert log_ins(world) == 2
-
-
-def test_a_password_changed_in_the_cloud_is_refused_once_after_its_tokens_die(world: World) -> None:
-    world.ask(LOOK)
-    world.cloud.change(password="another one")
-    world.cloud.revoke_tokens()
-    for _ in range(3):
-        _refusal(world, world.client.ask(LOOK))
-    assert log_ins(world) == 2
-
-
-def test_a_refused_log_in_is_never_repeated(world: World) -> None:
-    world.cloud.change(wrong_password_message="No.")
-    world.client = world.another_client(password=WRONG)
-    assert "No." in str(_refusal(world, world.client.token()))
-    assert (log_ins(world), world.pauses) == (1, [])
+    assert world.log_ins == 1
 
 
 @pytest.mark.parametrize("kind", ["bad_json", "empty", "html"])
@@ -221,11 +166,11 @@ def test_a_log_in_that_failed_gives_the_lock_back(world: World, tmp_path: Path) 
 @pytest.mark.parametrize("shared", [True, False], ids=["one process", "processes"])
 def test_an_owner_who_never_ends_does_not_block_for_ever(world: World, tmp_path: Path, shared: bool) -> None:
     stuck = world.another_client(tmp_path)
-    assert stuck.tokens.lock(stuck.settings.credentials, "stuck")
+    assert stuck.tokens.lock(stuck.settings.credentials.login, "stuck")
     client = stuck if shared else world.another_client(tmp_path)
     world.perform(client.token())
     assert LONGEST_LOG_IN <= sum(world.pauses) < LONGEST_LOG_IN + 1
-    assert stuck.tokens.is_locked(stuck.settings.credentials)  # who waited in vain took nothing away
+    assert stuck.tokens.is_locked(stuck.settings.credentials.login)  # who waited in vain took nothing away
 
 
 def test_a_conversation_that_is_dropped_gives_the_lock_back(world: World, tmp_path: Path) -> None:
@@ -248,3 +193,22 @@ def test_each_client_uses_the_project_of_its_token(world: World) -> None:
 
 def test_what_is_asked_for_is_returned(world: World) -> None:
     assert isinstance(world.ask(LOOK), Image)
+
+
+def test_a_token_that_another_process_kept_and_that_is_refused_too_does_not_end_the_renewal(
+    world: World, tmp_path: Path
+) -> None:
+    idle, busy = world.another_client(tmp_path), world.another_client(tmp_path)
+    world.perform(idle.token())
+    world.cloud.revoke_tokens()
+    world.perform(busy.ask(LOOK))
+    world.cloud.revoke_tokens()
+    assert world.perform(idle.ask(LOOK)).is_active
+    assert world.log_ins == 3
+
+
+def test_a_clock_that_is_a_day_ahead_costs_no_log_in(world: World) -> None:
+    ahead = replace(world.client, now=lambda: world.now + timedelta(days=1))
+    for _ in range(3):
+        world.perform(ahead.ask(LOOK))
+    assert world.log_ins == 1

@@ -97,7 +97,7 @@ class Echo:
 
 
 @pytest.mark.parametrize("form", Echo.FORMS)
-@pytest.mark.parametrize("status", [302, 400, 401, 403, 503])
+@pytest.mark.parametrize("status", [200, 302, 400, 401, 403, 503])
 @pytest.mark.parametrize("route", ["log_in", "image"])
 def test_no_secret_is_in_any_error_even_if_the_server_repeats_it(
     form: Callable[[str], str], status: int, route: str

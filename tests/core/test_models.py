@@ -11,7 +11,7 @@ import pytest
 
 from airflow_provider_ims.models import Credentials, Image, Job, JobStatus, Request, Response, Token
 
-SAMPLES = Path(__file__).parent / "samples"
+SAMPLES = Path(__file__).parents[1] / "samples"
 NOON = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 
 

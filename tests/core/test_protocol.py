@@ -17,7 +17,7 @@ from airflow_provider_ims.protocol import Call
 from airflow_provider_ims.simulator.seeds import PLAIN_IMAGE
 from tests.world import World
 
-SAMPLES = Path(__file__).parent / "samples"
+SAMPLES = Path(__file__).parents[1] / "samples"
 AT = Service("https://ims.eu-de.otc.t-systems.com", "p1")
 WHO = Credentials("https://iam.eu-de.otc.t-systems.com", "domain A", "user A", "geheim-ü", "eu-de")
 JSON = {"Content-Type": "application/json;charset=utf8"}
@@ -36,7 +36,7 @@ def answer(name: str, status: int = 200, **headers: str) -> Response:
 def test_log_in_by_password_for_a_project_by_name() -> None:
     call = protocol.log_in(WHO)
     assert (call.request.method, call.request.url) == ("POST", "https://iam.eu-de.otc.t-systems.com/v3/auth/tokens")
-    assert (call.request.headers, call.request.replayable) == (JSON, True)
+    assert (call.request.headers, call.request.replays) == (JSON, 1)
     user = {"name": "user A", "password": "geheim-ü", "domain": {"name": "domain A"}}
     identity = {"methods": ["password"], "password": {"user": user}}
     assert body(call) == {"auth": {"identity": identity, "scope": {"project": {"name": "eu-de"}}}}
@@ -99,7 +99,7 @@ def test_a_refused_log_in_names_the_fields_to_check(name: str) -> None:
 def test_copy_sends_what_was_given() -> None:
     call = protocol.copy_image(AT, PLAIN_IMAGE, "copy ü", "nightly", "key-1", "0")
     assert (call.request.method, call.request.url) == ("POST", f"{AT.url}/v1/cloudimages/{PLAIN_IMAGE}/copy")
-    assert (call.request.headers, call.request.replayable) == (JSON, False)
+    assert (call.request.headers, call.request.replays) == (JSON, 0)
     assert body(call) == {"name": "copy ü", "description": "nightly", "cmk_id": "key-1", "enterprise_project_id": "0"}
 
 
@@ -135,7 +135,7 @@ READS: list[tuple[Callable[..., Call[Any]], str, str]] = [
 def test_what_has_no_body_is_a_method_and_a_path(make: Callable[..., Call[Any]], method: str, path: str) -> None:
     request = make(AT).request
     assert (request.method, request.url.removeprefix(AT.url)) == (method, path)
-    assert (request.headers, request.body, request.replayable) == ({}, b"", True)
+    assert (request.headers, request.body, request.replays) == ({}, b"", 9)
 
 
 def test_the_documented_documents_are_read() -> None:

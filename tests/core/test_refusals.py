@@ -24,7 +24,7 @@ from airflow_provider_ims.models import Job, JobStatus, Response
 from airflow_provider_ims.refusals import ADVICE, is_throttled, job_failure, refusal_of, retry_after
 from tests.world import COPY, World
 
-SAMPLES = Path(__file__).parent / "samples"
+SAMPLES = Path(__file__).parents[1] / "samples"
 NO_REASON = "the cloud gave no reason"
 PAGE = """<!DOCTYPE html><html><head><title>504</title><style>p {color: red}</style></head>
 <body><script>alert("never")</script><h1>504 Gateway&nbsp;Time-out</h1><p>proxy &lt;7&gt;</p></body></html>"""

@@ -27,7 +27,7 @@ from airflow_provider_ims.simulator.faults import Fault
 from airflow_provider_ims.transport import LONGEST_BACKOFF, Outcome, backoff, may_repeat, repeated, run, run_async
 from tests.world import COPY, LOOK, World
 
-READ, WRITE = Request("GET", "https://ims"), Request("POST", "https://ims", replayable=False)
+READ, WRITE = Request("GET", "https://ims"), Request("POST", "https://ims", replays=0)
 FLOW_CONTROL = b'{"error": {"code": "IMG.0060", "message": "Later."}}'
 
 TABLE: list[tuple[Outcome, bool, bool]] = [  # outcome, a read is repeated, a write is repeated

@@ -1,0 +1,27 @@
+"""The core opens no socket: a test of it that does fails."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+_FORBIDDEN = ("socket.connect", "socket.bind", "socket.getaddrinfo", "socket.sendto")
+_watching = False
+
+
+def _watch(event: str, arguments: tuple[object, ...]) -> None:
+    if _watching and event in _FORBIDDEN:
+        raise AssertionError(f"the core opened a socket: {event} {arguments[1:]}")
+
+
+sys.addaudithook(_watch)
+
+
+@pytest.fixture(autouse=True)
+def _without_sockets() -> Iterator[None]:
+    global _watching
+    _watching = True
+    yield
+    _watching = False

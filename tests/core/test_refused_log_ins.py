@@ -1,0 +1,105 @@
+"""A log-in that IAM refuses: sent once, said to all, and never often enough to lock the account."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_ims.auth import MOST_REFUSALS, Conversation
+from airflow_provider_ims.errors import (
+    LoginRefusedError,
+    RefusedError,
+    ResponseLostError,
+)
+from airflow_provider_ims.simulator.faults import Fault
+from tests.world import ADDRESS, COPY, LOOK, World
+
+WRONG = "wrong horse"
+
+
+def test_twenty_with_a_wrong_password_send_it_once_and_all_say_why(world: World, tmp_path: Path) -> None:
+    for together in (True, False):
+        clients = [world.another_client(tmp_path, password=WRONG) for _ in range(10)]
+        asked = [client.ask(COPY) for client in clients]
+        ends = world.in_turns(asked) if together else [_refusal(world, each) for each in asked]
+        assert {type(end) for end in ends} == {LoginRefusedError}
+        assert all("The username or password is wrong." in str(end) for end in ends)
+        assert all("domain_name" in str(end) and WRONG not in str(end) for end in ends)
+    assert world.log_ins == 1
+
+
+def _refusal(world: World, conversation: Conversation[Any]) -> LoginRefusedError:
+    with pytest.raises(LoginRefusedError) as refused:
+        world.perform(conversation, patience=60.0)
+    return refused.value
+
+
+def test_a_wrong_password_is_tried_again_only_after_15_minutes(world: World, tmp_path: Path) -> None:
+    asked = partial(world.another_client, tmp_path, password=WRONG)
+    said = str(_refusal(world, asked().token()))
+    world.wait(899)
+    assert "not tried again before 23:15:00 UTC" in str(_refusal(world, asked().token()))
+    assert ("not tried again" in said, world.log_ins) == (False, 1)
+    world.wait(1)
+    _refusal(world, asked().token())
+    assert world.log_ins == 2
+
+
+def test_a_changed_password_is_tried_at_once(world: World, tmp_path: Path) -> None:
+    _refusal(world, world.another_client(tmp_path, password=WRONG).token())
+    world.perform(world.another_client(tmp_path).ask(LOOK))
+    assert world.log_ins == 2
+
+
+def test_a_password_changed_in_the_cloud_is_refused_once_after_its_tokens_die(world: World) -> None:
+    world.ask(LOOK)
+    world.cloud.change(password="another one")
+    world.cloud.revoke_tokens()
+    for _ in range(3):
+        _refusal(world, world.client.ask(LOOK))
+    assert world.log_ins == 2
+
+
+def test_a_refused_log_in_is_never_repeated(world: World) -> None:
+    world.cloud.change(wrong_password_message="No.")
+    world.client = world.another_client(password=WRONG)
+    assert "No." in str(_refusal(world, world.client.token()))
+    assert (world.log_ins, world.pauses) == (1, [])
+
+
+def test_one_wrong_password_for_many_projects_does_not_lock_the_account(world: World, tmp_path: Path) -> None:
+    extra = {"region": "eu-de", "domain_name": world.cloud.settings.domain_name, "iam_endpoint": ADDRESS}
+    for number in range(6):
+        project = extra | {"project_name": f"eu-de_{number}"}
+        _refusal(world, world.another_client(tmp_path, password=WRONG, extra=project).token())
+    assert world.log_ins == MOST_REFUSALS < world.cloud.settings.lockout_attempts
+
+
+def test_a_project_mended_is_tried_at_once(world: World, tmp_path: Path) -> None:
+    extra = {"region": "eu-de", "domain_name": world.cloud.settings.domain_name, "iam_endpoint": ADDRESS}
+    _refusal(world, world.another_client(tmp_path, extra=extra | {"project_name": "eu-de_typo"}).token())
+    world.perform(world.another_client(tmp_path).ask(LOOK))
+    assert world.log_ins == 2
+
+
+def test_a_wrong_password_whose_refusal_is_lost_does_not_lock_the_account(world: World) -> None:
+    world.cloud.faults.add(Fault("log_in", "reset_after", times=None))
+    with pytest.raises(ResponseLostError):
+        world.perform(world.another_client(password=WRONG).token(), patience=600.0)
+    assert world.log_ins == 2
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "field"), [(403, LoginRefusedError, "login"), (404, RefusedError, "iam_endpoint")]
+)
+def test_what_else_a_log_in_is_refused_for_names_what_to_check(
+    world: World, status: int, kind: type[Exception], field: str
+) -> None:
+    world.cloud.faults.add(Fault("log_in", "status", status=status))
+    with pytest.raises(kind, match=f"Check the connection's {field}") as refused:
+        world.ask(LOOK)
+    assert type(refused.value) is kind
+    assert world.ask(LOOK).is_active
