@@ -7,7 +7,7 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --no-emit-in
 ON_CHANGE := pyproject.toml airflow_provider_ims/__init__.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-real test-lowest lock clean
+.PHONY: help demo up test test-breaking test-real test-lowest lock clean
 .DELETE_ON_ERROR:
 
 help: ## what the commands are
@@ -25,6 +25,9 @@ test: .venv/ready ## every check that needs only Python
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 	$(PY) -m pytest
+
+test-breaking: .venv/ready ## breaks promises on purpose, one by one: does a test notice?
+	@$(PY) -m tests.breaking
 
 test-real: .venv/ready ## the provider on a real scheduler and triggerer
 	$(PY) -m pytest tests/real

@@ -182,8 +182,7 @@ class ImsHook(HttpHook):
 
     def _new_session(self) -> requests.Session:
         session = _Session()
-        session.trust_env = False  # proxies and CA bundle are in the settings; .netrc is never read
-        session.auth = _NoAuth()  # HttpHook would send login:password as Basic auth
+        session.trust_env = False  # or it would send what .netrc holds
         session.headers.update(USER_AGENT)
         session.verify = ca_bundle_of(self.client.settings)
         if adapter := self.adapter or self.keep_alive_adapter:
@@ -214,11 +213,6 @@ class _Session(requests.Session):
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
         return None  # or X-Auth-Token would go along to whatever host the answer names
-
-
-class _NoAuth(requests.auth.AuthBase):
-    def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
-        return r
 
 
 class _TokenAuth(requests.auth.AuthBase):
