@@ -56,7 +56,7 @@ def test_a_wrong_password_is_sent_once(stack: Stack, copies: int) -> None:
 
 def test_a_cloud_that_dies_in_mid_wait_is_named_at_the_deadline(stack: Stack) -> None:
     with cloud_of_its_own(stack, "ims_dying", copy_seconds=3600.0) as cloud:
-        run = stack.api.start("copies_deferred", {"image_ids": [PLAIN_IMAGE], "ims_conn_id": "ims_dying"})
+        run = stack.api.start("copies_impatient", {"image_ids": [PLAIN_IMAGE], "ims_conn_id": "ims_dying"})
         stack.api.wait_for("a look from the triggerer", lambda: cloud.counters["GET job"] >= 2, 60)
     log = failed_once(run.wait(), map_index=0)
     assert "JobTimeoutError: Job" in log

@@ -9,9 +9,10 @@ from airflow.sdk import DAG, task
 from airflow_provider_ims.operators import CopyImageOperator
 from airflow_provider_ims.sensors import JobSensor
 
-PARAMS = {"image_ids": ["465076de-dc36-4aec-80f5-ef9d8009428f"], "ims_conn_id": "ims_default", "timeout": 600}
+PARAMS = {"image_ids": ["465076de-dc36-4aec-80f5-ef9d8009428f"], "ims_conn_id": "ims_default"}
 COMMON: dict[str, Any] = {"ims_conn_id": "{{ params.ims_conn_id }}", "retries": 2, "retry_delay": 1}
 WAYS: dict[str, dict[str, Any]] = {"deferred": {"deferrable": True}, "in_worker": {"deferrable": False}}
+IMPATIENT: dict[str, Any] = {"impatient": {"timeout": 20}}
 
 
 @task
@@ -20,9 +21,9 @@ def plan(**context: Any) -> list[dict[str, str]]:
     return [{"image_id": image, "name": f"copy-{number}-of-{image[-4:]}"} for number, image in enumerate(images)]
 
 
-for way, how in WAYS.items():
+for way, how in (WAYS | IMPATIENT).items():
     with DAG(f"copies_{way}", schedule=None, params=PARAMS):
-        arguments = COMMON | how | {"wait_for_completion": True, "poll_interval": 2, "timeout": 20}
+        arguments = COMMON | how | {"wait_for_completion": True, "poll_interval": 2}
         CopyImageOperator.partial(task_id="copy_image", **arguments).expand_kwargs(plan())
 
 for way, how in WAYS.items():
