@@ -46,6 +46,11 @@ class Pause:
     seconds: float
 
 
+def jitter(low: float, high: float) -> float:
+    """Seconds between these two, so that not all act at the same moment."""
+    return random.uniform(low, high)  # noqa: S311 - no secret
+
+
 Step = Request | Pause | Callable[[], Any]
 Conversation = Generator[Step, Any, T]
 Clock = Callable[[], datetime]
@@ -108,7 +113,7 @@ class Client:
         while waited < LONGEST_LOG_IN and not self._known(refused):
             if not self.tokens.is_locked(login) and (yield partial(self.tokens.lock, login, owner)):
                 return
-            pause = Pause(random.uniform(0.05, 0.15))  # noqa: S311 - no secret: only so that not all ask at once
+            pause = Pause(jitter(0.05, 0.15))
             yield pause
             waited += pause.seconds
 

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from itertools import count
 from typing import Any, TypeVar, cast
 
-from airflow_provider_ims.auth import Conversation, Pause
+from airflow_provider_ims.auth import Conversation, Pause, jitter
 from airflow_provider_ims.errors import ConnectError, ImsError, ImsTransientError, ResponseLostError
 from airflow_provider_ims.models import Request, Response
 from airflow_provider_ims.refusals import is_throttled, retry_after
@@ -45,8 +44,7 @@ def backoff(attempt: int, outcome: Outcome) -> float:
     """Seconds before attempt ``attempt + 1``: what the cloud asks for, else growing, with full jitter."""
     ceiling = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2 ** min(attempt, 10))
     asked = retry_after(outcome) if isinstance(outcome, Response) else None
-    jitter = random.uniform(0, ceiling)  # noqa: S311 - no secret
-    return jitter if asked is None else asked + min(jitter, 1.0)
+    return jitter(0.0, ceiling) if asked is None else asked + jitter(0.0, 1.0)
 
 
 def repeated(request: Request, patience: float) -> Conversation[Response]:

@@ -7,7 +7,6 @@ Nothing but SUCCESS with an image that is ``active`` is success. It only reads; 
 from __future__ import annotations
 
 import logging
-import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,7 +14,7 @@ from functools import partial
 from itertools import count
 
 from airflow_provider_ims import protocol
-from airflow_provider_ims.auth import Client, Conversation, Pause
+from airflow_provider_ims.auth import Client, Conversation, Pause, jitter
 from airflow_provider_ims.errors import (
     ImageUnusableError,
     ImsError,
@@ -52,7 +51,7 @@ def submit(client: Client, order: Callable[[Service], Call[str]], deadline: date
             return (yield from client.ask(order))
         except ThrottledError as error:
             ceiling = min(LONGEST_PAUSE, SLOT_PAUSE * 2 ** min(attempt, 10))
-            pause = max(error.retry_after or 0.0, random.uniform(SLOT_PAUSE / 2, ceiling))  # noqa: S311 - no secret
+            pause = max(error.retry_after or 0.0, jitter(SLOT_PAUSE / 2, ceiling))
             if client.now() + timedelta(seconds=pause) >= deadline:
                 raise
             log.info("No free slot, the copy is sent again in %.0f s: %s", pause, error)
@@ -108,7 +107,7 @@ class Watch:
         Raises ``JobFailedError`` / ``JobInterruptedError`` for a job that ended with FAIL, ``ImageUnusableError`` for a
         SUCCESS without a usable image, ``RefusedError`` / ``LoginRefusedError`` where looking is not allowed.
         """
-        self.pause = self.poll_interval * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - no secret
+        self.pause = self.poll_interval * jitter(1 - JITTER, 1 + JITTER)
         try:
             job = yield from self.client.ask(partial(protocol.get_job, job_id=self.job_id))
             image = (yield from self._image_of(job)) if job.status is JobStatus.SUCCESS else None
