@@ -7,7 +7,7 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --no-emit-in
 ON_CHANGE := pyproject.toml airflow_provider_ims/__init__.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-breaking test-real test-lowest lock clean
+.PHONY: help demo up test test-breaking test-real test-lowest picture lock clean
 .DELETE_ON_ERROR:
 
 help: ## what the commands are
@@ -35,6 +35,9 @@ test-real: .venv/ready ## the provider on a real scheduler and triggerer
 test-lowest: .venv-lowest/ready ## the tests on the oldest Airflow that is supported
 	$(PY_LOWEST) -m pytest -m "not newest"
 	$(PY_LOWEST) -m pytest -m "not newest" tests/real/test_chain.py
+
+picture: .venv/ready ## the README's picture, taken anew (needs Chromium and playwright)
+	@$(PY) -m tests.browser.picture
 
 lock: ## renew both lock files (needs uv)
 	$(COMPILE) --upgrade --group newest pyproject.toml -o requirements.lock
