@@ -156,6 +156,24 @@ def test_an_unknown_ca_is_a_setting_to_mend(
 
 
 @BOTH
+@pytest.mark.parametrize("content", ["nonsense", None])
+def test_a_bundle_that_is_none_is_a_setting_to_mend(
+    private: tuple[dict[str, Any], Path],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    ask: Ask[Any],
+    content: str | None,
+) -> None:
+    bundle = tmp_path / "bundle.pem"
+    if content:
+        bundle.write_text(content)
+    connect(monkeypatch, private[0])
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+    with pytest.raises(SettingsError, match=r"verify: .*bundle\.pem is no CA bundle"):
+        ask(GET_IMAGE)
+
+
+@BOTH
 @pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
 def test_verify_false_asks_for_no_certificate(
     private: tuple[dict[str, Any], Path], monkeypatch: pytest.MonkeyPatch, ask: Ask[Any]

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import ssl
 from functools import partial
 from types import TracebackType
 from typing import Self, TypeVar
 
 import aiohttp
-import certifi
 from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
 from airflow.sdk.exceptions import AirflowNotFoundException
 from yarl import URL
@@ -17,17 +14,17 @@ from yarl import URL
 from airflow_provider_ims import protocol
 from airflow_provider_ims.arguments import check_image_id, check_job_id
 from airflow_provider_ims.auth import Conversation
-from airflow_provider_ims.errors import ImsError, SettingsError
+from airflow_provider_ims.errors import ImsError
 from airflow_provider_ims.hooks.connection import (
     PATIENCE,
     USER_AGENT,
-    ca_bundle_of,
     client_of,
     lost,
     malformed,
     no_connection,
     not_sent,
     proxy_of,
+    tls_of,
     untrusted,
 )
 from airflow_provider_ims.models import Image, Job, Request, Response
@@ -55,7 +52,7 @@ class ImsAsyncHook:
         self.client = client_of(connection, await get_async_extra_dejson(connection))
         part = self.client.settings.timeout
         self._http = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=_tls(ca_bundle_of(self.client.settings))),
+            connector=aiohttp.TCPConnector(ssl=tls_of(self.client.settings)),
             timeout=aiohttp.ClientTimeout(total=None, connect=part, sock_connect=part, sock_read=part),
             trust_env=False,  # or it would send what .netrc holds
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -95,19 +92,6 @@ class ImsAsyncHook:
                 return Response(answer.status, answer.headers, await answer.read())
         except (aiohttp.ClientError, TimeoutError, ValueError) as problem:
             raise _error(request, problem) from None
-
-
-def _tls(ca_bundle: bool | str) -> ssl.SSLContext | bool:
-    """What requests does with the same setting."""
-    if ca_bundle is False:
-        return False
-    path = certifi.where() if ca_bundle is True else ca_bundle
-    try:
-        if os.path.isdir(path):
-            return ssl.create_default_context(capath=path)
-        return ssl.create_default_context(cafile=path)
-    except OSError as problem:
-        raise SettingsError(f"verify: {path} cannot be read as a CA bundle ({problem}).") from None
 
 
 def _error(request: Request, problem: Exception) -> ImsError:

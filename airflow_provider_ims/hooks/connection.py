@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import ssl
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import certifi
 from requests.utils import get_environ_proxies, select_proxy
 
 from airflow_provider_ims import __version__
@@ -35,6 +37,21 @@ def token_store() -> TokenStore:
     """The tokens of this process, shared with the machine's other Airflow processes by files in Airflow's home."""
     home = os.environ.get("AIRFLOW_HOME") or "~/airflow"
     return TokenStore(Path(home).expanduser() / "ims-tokens")
+
+
+def tls_of(settings: Settings) -> ssl.SSLContext | bool:
+    """The same as a context, False for nothing; raises ``SettingsError`` where the bundle cannot be read."""
+    bundle = ca_bundle_of(settings)
+    if bundle is False:
+        return False
+    path = certifi.where() if bundle is True else bundle
+    try:
+        if os.path.isdir(path):
+            return ssl.create_default_context(capath=path)
+        return ssl.create_default_context(cafile=path)
+    except OSError as problem:
+        names = ", ".join(_CA_VARIABLES)
+        raise SettingsError(f"verify: {path} is no CA bundle ({problem}). Mend `verify`, or {names}.") from None
 
 
 def no_connection(conn_id: str) -> ImsError:

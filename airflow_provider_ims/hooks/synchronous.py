@@ -26,6 +26,7 @@ from airflow_provider_ims.hooks.connection import (
     no_connection,
     not_sent,
     proxy_of,
+    tls_of,
     untrusted,
 )
 from airflow_provider_ims.models import Image, Job, Request, Response, Service, Token
@@ -185,6 +186,8 @@ class ImsHook(HttpHook):
         session.trust_env = False  # or it would send what .netrc holds
         session.headers.update(USER_AGENT)
         session.verify = ca_bundle_of(self.client.settings)
+        if isinstance(session.verify, str):
+            tls_of(self.client.settings)  # requests would say less, and later
         if adapter := self.adapter or self.keep_alive_adapter:
             session.mount("http://", adapter)
             session.mount("https://", adapter)
