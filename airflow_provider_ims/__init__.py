@@ -40,8 +40,8 @@ def get_provider_info() -> dict[str, Any]:
                     "hidden-fields": ["schema", "port"],
                     "relabeling": {"login": "IAM user name", "password": "Password", "host": "IMS endpoint"},
                     "placeholders": {
-                        "login": "the IAM user's name (for an account log-in: the account's name)",
-                        "host": "blank: taken from the token's catalog",
+                        "login": "The IAM user's name (for an account log-in: the account's name)",
+                        "host": "Blank: taken from the token's catalog",
                     },
                 },
                 "conn-fields": _CONN_FIELDS,
@@ -54,17 +54,19 @@ def _field(label: str, description: str, kind: str = "string", **schema: Any) ->
     return {"label": label, "description": description, "schema": {"type": [kind, "null"], **schema}}
 
 
-_REGIONS = ["eu-de", "eu-nl", "eu-ch2", "eu-west-101", "cn-north-4", "ap-southeast-1", "ap-southeast-3"]
+_REGIONS = ["eu-de", "eu-nl", "eu-ch2", "eu-west-101"]
 
 _CONN_FIELDS = {
-    "region": _field("Region", "The region's id. Endpoints and project follow from it.", examples=_REGIONS),
-    "domain_name": _field("Domain name", "The account's name, such as OTC-EU-DE-00000000001000000000."),
-    "project_name": _field("Project name", "Default: the region, whose main project has its name."),
-    "project_id": _field("Project id", "Wins over the project name."),
+    "region": _field("Region", "Required. The region's id; endpoints and project follow from it.", examples=_REGIONS),
+    "domain_name": _field("Account (domain) name", "Required. Such as OTC-EU-DE-00000000001000000000."),
+    "project_name": _field("Project name", "Default: the region's main project, named like the region."),
+    "project_id": _field("Project ID", "The project's id; wins over the project name."),
     "iam_endpoint": _field("IAM endpoint", "Default: the region's, such as https://iam.eu-de.otc.t-systems.com/v3."),
-    "verify": _field("Verify", "true, false, or the path of a CA bundle. Default: true.", examples=["true", "false"]),
-    "proxies": _field("Proxies", "A proxy's URL, or JSON by scheme. Default: the environment's HTTPS_PROXY, NO_PROXY."),
+    "verify": _field(
+        "Verify TLS", "true, false, or the path of a CA bundle. Default: true.", examples=["true", "false"]
+    ),
+    "proxies": _field("Proxies", "A proxy's URL, or JSON by scheme. Default: HTTPS_PROXY, HTTP_PROXY, NO_PROXY."),
     "timeout": _field(
-        "Timeout", "Seconds to connect, and to wait for each part of an answer. Default: 30.", "number", minimum=1
+        "Timeout (seconds)", "To connect, and to wait for each part of an answer. Default: 30.", "number", minimum=1
     ),
 }

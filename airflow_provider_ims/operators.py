@@ -98,7 +98,7 @@ class CopyImageOperator(BaseOperator):
     def execute_complete(self, context: Context, event: dict[str, Any]) -> str:
         """Take what the trigger has seen."""
         with failures():
-            self._announce(context, success(event)["image_id"])
+            context["ti"].xcom_push(key="image_id", value=success(event)["image_id"])
         return str(event["job_id"])
 
     def _submit(self, hook: ImsHook, last_look: datetime) -> str:
@@ -123,8 +123,4 @@ class CopyImageOperator(BaseOperator):
         image = hook.perform(watch.look() if self.deferrable else watch.wait())
         if image is None:
             defer_until_over(self, self.ims_conn_id, watch)
-        self._announce(context, image.id)
-
-    def _announce(self, context: Context, image_id: str) -> None:
-        self.log.info("Image %s is active", image_id)
-        context["ti"].xcom_push(key="image_id", value=image_id)
+        context["ti"].xcom_push(key="image_id", value=image.id)

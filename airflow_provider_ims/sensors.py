@@ -82,7 +82,6 @@ class JobSensor(BaseSensorOperator):
         """Take what the trigger has seen."""
         with self._failures():
             image_id = str(success(event)["image_id"])
-        self.log.info("Image %s is active", image_id)
         return image_id
 
     def _get_next_poke_interval(self, *args: Any, **kwargs: Any) -> float:

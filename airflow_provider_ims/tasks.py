@@ -45,7 +45,8 @@ def defer_until_over(operator: BaseOperator, ims_conn_id: str, watch: Watch) -> 
         deadline=watch.deadline.isoformat(),
         first_look=(now + timedelta(seconds=max(SOONEST_RETURN, watch.pause))).isoformat(),
     )
-    operator.log.info("Waiting for job %s in the triggerer until %s", watch.job_id, watch.deadline)
+    until = f"{watch.deadline:%Y-%m-%d %H:%M} UTC"
+    operator.log.info("Waiting for job %s in the triggerer until %s", watch.job_id, until)
     patience = max(watch.deadline - now, timedelta(0)) + DEFERRAL_MARGIN
     operator.defer(trigger=trigger, method_name="execute_complete", timeout=patience)
 

@@ -153,7 +153,7 @@ class Watch:
     def _report(self, job: Job, image: Image | None) -> None:
         """Log what is new since the last report."""
         progress = "" if job.progress is None else f", {job.progress:.0%}"
-        self._state = f"{job.reported_status}{progress}" + (f", image {image.id} {image.status}" if image else "")
+        self._state = f"{job.reported_status}{progress}" + (f", image {image.id} is {image.status}" if image else "")
         if self._state in self._reported:
             return
         self._reported.add(self._state)

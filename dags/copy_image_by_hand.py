@@ -21,14 +21,15 @@ with DAG(
             type="string",
             pattern=UUID,
             title="Source image",
-            description="The id (a UUID) of a private image that is active, and neither ISO nor full-ECS.",
+            description="The id (a UUID) of a private image that is active, neither ISO nor full-ECS. The default is "
+            "the simulator's.",
         ),
         "name": Param(
             "copied-by-hand",
             type="string",
             pattern=r"^[\w\-.]([\w\-. ]{0,126}[\w\-.])?$",
             title="Name of the copy",
-            description="1 to 128 letters, digits, '-', '.', '_' or spaces, none at the ends.",
+            description="1 to 128 letters, digits, hyphens, dots, underscores or spaces; no space at either end.",
         ),
         "description": Param(
             None,
@@ -40,8 +41,8 @@ with DAG(
         "cmk_id": Param(
             None,
             type=["null", "string"],
-            title="Encryption key",
-            description="The KMS key to encrypt the copy with. Without one the copy is not encrypted.",
+            title="Encryption key ID",
+            description="The id of the KMS key to encrypt the copy with. Without one the copy is not encrypted.",
         ),
     },
 ) as dag:

@@ -30,8 +30,8 @@ with DAG(
         "cmk_id": Param(
             "5eed0000-0000-4000-8000-0000000000c1",
             type="string",
-            title="Encryption key",
-            description="The KMS key to encrypt the copies with.",
+            title="Encryption key ID",
+            description="The id of the KMS key to encrypt the copies with.",
         ),
     },
 ) as dag:

@@ -89,7 +89,13 @@ BREAKS = (
     Break(
         "permanent errors use no retry", "failures.py", "operator.retry_policy is None", "False", "test_operators.py"
     ),
-    Break("who waited pushes the image's id", "operators.py", 'key="image_id"', 'key="image"', "test_operators.py"),
+    Break(
+        "who waited pushes the image's id",
+        "operators.py",
+        'key="image_id", value=image.id',
+        'key="image", value=image.id',
+        "test_operators.py",
+    ),
 )
 
 

@@ -74,7 +74,7 @@ def test_progress_is_logged_when_it_changes(world: World, caplog: pytest.LogCapt
         image = wait(world, poll_interval=1.0)
     said = [message.split(": ")[1] for message in messages(caplog, logging.INFO)]
     assert said[0] == "INIT, 0%"
-    assert said[-1] == f"SUCCESS, 100%, image {image.id} active"
+    assert said[-1] == f"SUCCESS, 100%, image {image.id} is active"
     assert len(said) == len(set(said)) < looks(world)
 
 
