@@ -18,12 +18,12 @@ HAS_RETRY_POLICIES = hasattr(airflow.sdk, "ExceptionRetryPolicy")  # since Airfl
 REASON = "trying again cannot help"
 
 
-def set_retry_policy(operator: Any) -> None:
-    """Give an operator our policy, unless it has one."""
+def set_retry_policy(operator: Any, *also: type[BaseException]) -> None:
+    """Give an operator our policy, unless it has one; ``also`` are permanent for it as well."""
     if HAS_RETRY_POLICIES and operator.retry_policy is None:
         from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
 
-        rule = RetryRule(ImsPermanentError, RetryAction.FAIL, reason=REASON)
+        rule = RetryRule([ImsPermanentError, *also], RetryAction.FAIL, reason=REASON)
         operator.retry_policy = ExceptionRetryPolicy(rules=[rule])
 
 
@@ -42,4 +42,6 @@ def failures() -> Iterator[None]:
     try:
         yield
     except ImsError as error:
-        raise for_airflow(error) from error
+        if (failure := for_airflow(error)) is error:
+            raise
+        raise failure from error

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import TaskDeferralError, TaskDeferralTimeout
 
 from airflow_provider_ims.arguments import check_copy, check_description, check_image_id, check_name, check_seconds
 from airflow_provider_ims.failures import failures, set_retry_policy
@@ -76,7 +77,9 @@ class CopyImageOperator(BaseOperator):
         self.deferrable = deferrable
         self.poll_interval = poll_interval
         self.timeout = timeout
-        set_retry_policy(self)
+        set_retry_policy(
+            self, TaskDeferralError, TaskDeferralTimeout
+        )  # the copy has begun: a retry would begin another
         check_seconds("poll_interval", poll_interval)
         check_seconds("timeout", timeout)
         checks = ((check_image_id, image_id), (check_name, name), (check_description, description))
@@ -114,6 +117,8 @@ class CopyImageOperator(BaseOperator):
             cmk_id=self.cmk_id,
             enterprise_project_id=self.enterprise_project_id,
         )
+        left = (last_look - hook.client.now()).total_seconds()
+        hook.patience = max(0.0, min(hook.patience, left))
         job_id = hook.perform(submit(hook.client, order, last_look))
         self.log.info("Copying image %s to '%s': job %s", self.image_id, self.name, job_id)
         return job_id

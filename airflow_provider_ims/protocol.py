@@ -62,7 +62,7 @@ def copy_image(
 ) -> Call[str]:
     """POST /v1/cloudimages/{image_id}/copy: begin a copy; its answer is the job's id. Never sent twice by itself."""
     optional = {"description": description, "cmk_id": cmk_id, "enterprise_project_id": enterprise_project_id}
-    body = {"name": name} | {field: value for field, value in optional.items() if text(value)}
+    body = {"name": name} | {field: value for field, given in optional.items() if (value := text(given))}
     request = _post(f"{at.url}/v1/cloudimages/{quote(image_id, safe='')}/copy", body, replays=0)
     action = f"copy image {image_id} to '{name}'"
     return Call(request, _reader(lambda answer: _word(answer, "job_id"), action, "ims:images:copy"))

@@ -98,4 +98,6 @@ class JobSensor(BaseSensorOperator):
                 raise AirflowSkipException(str(error)) from error
             if isinstance(error, JobTimeoutError):
                 raise AirflowSensorTimeout(str(error)) from error
-            raise for_airflow(error) from error
+            if (failure := for_airflow(error)) is error:
+                raise
+            raise failure from error

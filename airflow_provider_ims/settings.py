@@ -60,6 +60,10 @@ class Settings:
         extra: Mapping[str, Any] | None = None,
     ) -> Settings:
         """Understand the fields of an Airflow connection; raises ``SettingsError`` that names the field to mend."""
+        if not isinstance(extra or {}, Mapping):
+            raise SettingsError(
+                f"Connection '{conn_id}': extra is no JSON object; give one such as {{\"region\": ...}}."
+            )
         return _Fields(conn_id, extra or {}).settings(login, password, _address(host, schema, port))
 
     def service(self, token: Token) -> Service:
@@ -122,12 +126,8 @@ class _Fields:
     def url(self, key: str, value: str | None) -> str | None:
         if value is None:
             return None
-        try:
-            parts = urlsplit(value)
-            sound = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-        except ValueError:
-            sound = False
-        if not sound or re.search(r"[\s@?#]", value):
+        is_web = value.lower().startswith(("http://", "https://"))
+        if not is_web or not _is_address(value) or re.search(r"[\s@?#]", value):
             service = "ims" if key == "host" else "iam"
             raise self.wrong(key, _without_user(value), f"give an address such as {endpoint(service, 'eu-de')}")
         return value.rstrip("/")
@@ -154,6 +154,8 @@ class _Fields:
         found = {str(key).lower(): _proxy_url(url) for key, url in value.items()}
         if not all(url.startswith(("http://", "https://")) for url in found.values()):
             raise self.wrong("proxies", "not an HTTP proxy", f"SOCKS is not supported; {remedy}")
+        if not all(_is_address(url) for url in found.values()):
+            raise self.wrong("proxies", "not a URL", f"percent-encode user and password; {remedy}")
         return found
 
     def timeout(self) -> float:
@@ -185,6 +187,15 @@ def _address(host: str | None, schema: str | None, port: int | None) -> str | No
     before_path, slashes, rest = address.partition("://")
     netloc, slash, path = rest.partition("/")
     return f"{before_path}{slashes}{netloc}:{port}{slash}{path}" if port else address
+
+
+def _is_address(url: str) -> bool:
+    """Whether a URL has a host and a port that can be read, and a user only in front of them."""
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0 and "@" not in url.partition(parts.netloc)[2]
+    except ValueError:
+        return False
 
 
 def _proxy_url(url: str) -> str:

@@ -65,7 +65,7 @@ class TokenStore:
     def forget(self, who: Credentials, token: Token) -> None:
         """Forget this token, and only this: another may have been put in its place meanwhile."""
         if self._kept.get(who) == token:
-            del self._kept[who]
+            self._kept.pop(who, None)
 
     def remember(self, who: Credentials, kept: Token | Refusal) -> None:
         """Keep this for this process; never touches the disk."""

@@ -53,9 +53,12 @@ class JobTrigger(BaseTrigger):
         yield TriggerEvent({"job_id": self.job_id, **event})
 
     async def _wait(self) -> dict[str, Any]:
+        from airflow_provider_ims.arguments import check_job_id, check_seconds
         from airflow_provider_ims.hooks import ImsAsyncHook
         from airflow_provider_ims.waiting import Watch
 
+        check_job_id(self.job_id)
+        check_seconds("poll_interval", self.poll_interval)
         async with ImsAsyncHook(self.ims_conn_id, patience=0) as hook:  # what fails for a moment, the next look repeats
             watch = Watch(hook.client, self.job_id, self.poll_interval, datetime.fromisoformat(self.deadline))
             first_look = datetime.fromisoformat(self.first_look) if self.first_look else None

@@ -30,6 +30,7 @@ with DAG(
         "cmk_id": Param(
             "5eed0000-0000-4000-8000-0000000000c1",
             type="string",
+            minLength=1,
             title="Encryption key ID",
             description="The id of the KMS key to encrypt the copies with.",
         ),

@@ -115,7 +115,6 @@ def test_the_connection_test_says_what_to_mend(ims_simulator: ImsSimulator, monk
 
 def test_calls_without_a_method_go_through_run(ims_simulator: ImsSimulator) -> None:
     hook = ImsHook()
-    hook.method = "GET"
     assert hook.run("/v1/cloudimages/quota").json()["quotas"]["resources"][0]["type"] == "image"
 
 
@@ -172,6 +171,21 @@ def test_what_breaks_on_the_way_is_the_same_error_in_both(
     ims_simulator.cloud.faults.add(fault)
     with pytest.raises(kind):
         ask(GET_IMAGE)
+
+
+@BOTH
+def test_a_token_with_a_large_catalog_is_taken(ims_simulator: ImsSimulator, ask: Ask[Any]) -> None:
+    ims_simulator.cloud.change(token_length=12_000)
+    assert ask(GET_IMAGE).id == PLAIN_IMAGE
+
+
+@BOTH
+def test_an_error_takes_no_request_along(ims_simulator: ImsSimulator, ask: Ask[Any]) -> None:
+    ims_simulator.cloud.faults.add(Fault("log_in", "reset_after", times=None))
+    with pytest.raises(ResponseLostError) as lost:
+        ask(GET_IMAGE)
+    assert lost.value.__context__ is None
+    assert lost.value.__cause__ is None
 
 
 @BOTH

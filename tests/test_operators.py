@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from airflow.sdk import DAG
-from airflow.sdk.exceptions import TaskDeferred
+from airflow.sdk.exceptions import TaskDeferralTimeout, TaskDeferred
 
 from airflow_provider_ims.errors import (
     ArgumentError,
@@ -150,6 +150,7 @@ def test_permanent_errors_use_no_retry_unless_the_user_says_so() -> None:
     assert ours is not None
     assert ours.evaluate(ImsPermanentError("no"), 1, 3).action is RetryAction.FAIL
     assert ours.evaluate(JobInterruptedError("again"), 1, 3).action is RetryAction.DEFAULT
+    assert ours.evaluate(TaskDeferralTimeout("the triggerer was down"), 1, 3).action is RetryAction.FAIL
     theirs = ExceptionRetryPolicy(rules=[])
     assert operator(retry_policy=theirs).retry_policy is theirs
     with DAG("defaults", schedule=None, default_args={"retry_policy": theirs}):

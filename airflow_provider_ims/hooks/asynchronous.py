@@ -32,6 +32,9 @@ from airflow_provider_ims.transport import run_async
 
 T = TypeVar("T")
 
+LONGEST_HEADER = 65_536
+"""Bytes: what the other hook's library takes. A token with a large catalog has more than aiohttp's 8,190."""
+
 
 class ImsAsyncHook:
     """``ImsHook`` for an event loop: the same calls as coroutines, in an ``async with``.
@@ -57,6 +60,8 @@ class ImsAsyncHook:
             trust_env=False,  # or it would send what .netrc holds
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=USER_AGENT,
+            max_line_size=LONGEST_HEADER,
+            max_field_size=LONGEST_HEADER,
         )
         return self
 
@@ -91,7 +96,8 @@ class ImsAsyncHook:
             ) as answer:
                 return Response(answer.status, answer.headers, await answer.read())
         except (aiohttp.ClientError, TimeoutError, ValueError) as problem:
-            raise _error(request, problem) from None
+            error = _error(request, problem)
+        raise error  # out here, or the library's error would go along, and in it the request with its secrets
 
 
 def _error(request: Request, problem: Exception) -> ImsError:
@@ -102,4 +108,6 @@ def _error(request: Request, problem: Exception) -> ImsError:
         problem, aiohttp.ClientConnectorError | aiohttp.ClientHttpProxyError | aiohttp.ConnectionTimeoutError
     ):
         return not_sent(request, problem)
+    if isinstance(problem, aiohttp.ClientResponseError):
+        return lost(request, Exception(type(problem).__name__))  # its words may hold a piece of the token
     return (malformed if isinstance(problem, ValueError) else lost)(request, problem)

@@ -107,7 +107,8 @@ def untrusted(request: Request, problem: Exception) -> ImsError:
 
 def malformed(request: Request, problem: Exception) -> ImsError:
     """The error for an address or a proxy that the HTTP library cannot use."""
-    return SettingsError(f"Cannot send a request to {_host(request)}: {_reason(problem)}. Check the connection.")
+    remedy = "check host, iam_endpoint and proxies in the connection, and HTTPS_PROXY in the environment"
+    return SettingsError(f"Cannot send a request to {_host(request)} ({type(problem).__name__}): {remedy}.")
 
 
 def _host(request: Request) -> str:
@@ -118,4 +119,4 @@ def _host(request: Request) -> str:
 def _reason(problem: Exception) -> str:
     """The library's words, without objects' addresses and the user of a proxy."""
     words = re.sub(r"<[^>]* object at 0x[0-9a-f]+>:? ?", "", str(problem)) or type(problem).__name__
-    return re.sub(r"//[^/@\s]*@", "//***@", words)[:300]
+    return re.sub(r"//\S*@", "//***@", words)[:300]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property, partial
+from http.cookiejar import DefaultCookiePolicy
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -56,7 +57,7 @@ class ImsHook(HttpHook):
     hook_name = "Image Management Service (OTC, Huawei Cloud)"
 
     def __init__(self, ims_conn_id: str = default_conn_name, patience: float = PATIENCE) -> None:
-        super().__init__(http_conn_id=ims_conn_id)
+        super().__init__(method="GET", http_conn_id=ims_conn_id)
         self.ims_conn_id = ims_conn_id
         self.patience = patience
 
@@ -185,6 +186,7 @@ class ImsHook(HttpHook):
         session = _Session()
         session.trust_env = False  # or it would send what .netrc holds
         session.headers.update(USER_AGENT)
+        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         session.verify = ca_bundle_of(self.client.settings)
         if isinstance(session.verify, str):
             tls_of(self.client.settings)  # requests would say less, and later
@@ -207,8 +209,10 @@ class ImsHook(HttpHook):
                 allow_redirects=False,
             )
         except requests.RequestException as problem:
-            raise _error(request, problem) from None
-        return Response(answer.status_code, answer.headers, answer.content)
+            error = _error(request, problem)
+        else:
+            return Response(answer.status_code, answer.headers, answer.content)
+        raise error  # out here, or the library's error would go along, and in it the request with its secrets
 
 
 class _Session(requests.Session):
@@ -234,7 +238,7 @@ def _error(request: Request, problem: requests.RequestException) -> ImsError:
     """Ours for an error of requests: the difference that matters is whether anything was sent."""
     if "CERTIFICATE_VERIFY_FAILED" in str(problem):
         return untrusted(request, problem)
-    if isinstance(problem, requests.exceptions.SSLError | requests.exceptions.ProxyError | requests.ConnectTimeout):
+    if isinstance(problem, requests.exceptions.ProxyError | requests.ConnectTimeout):
         return not_sent(request, problem)
     cause = problem.args[0] if problem.args else None
     if isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -189,6 +190,20 @@ def test_a_password_in_an_address_is_refused_and_not_repeated(user: str) -> None
 
 
 def test_a_proxy_may_have_a_user_who_does_not_print() -> None:
-    settings = understood({"proxies": f"http://user:{SECRET}@proxy.example:3128"})
-    assert SECRET in settings.proxies["https"]
-    assert SECRET not in repr(settings)
+    encoded = quote(SECRET, safe="")
+    settings = understood({"proxies": f"http://user:{encoded}@proxy.example:3128"})
+    assert encoded in settings.proxies["https"]
+    assert encoded not in repr(settings)
+
+
+@pytest.mark.parametrize("password", ["pa/ss", "pa?ss", "pa#ss", "canary@[::1"])
+def test_a_proxy_that_cannot_be_read_is_refused_without_its_password(password: str) -> None:
+    with pytest.raises(SettingsError, match="percent-encode") as refused:
+        understood({"proxies": f"http://user:{password}@127.0.0.1:9"})
+    assert password not in str(refused.value)
+
+
+@pytest.mark.parametrize("extra", [[1, 2], "x", 5])
+def test_an_extra_that_is_no_object_is_named(extra: Any) -> None:
+    with pytest.raises(SettingsError, match="extra is no JSON object"):
+        Settings.of("ims_default", login="u", password="p", extra=extra)
