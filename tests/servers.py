@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import ipaddress
+import os
 import select
 import socket
 import ssl
@@ -103,3 +104,41 @@ def _certificate(
         .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
     )
+
+
+@contextmanager
+def cloud_whose_tls_breaks(context: ssl.SSLContext) -> Iterator[tuple[str, list[bytes]]]:
+    """A server that lets everybody log in, reads any other request to its end, and answers with a broken TLS record."""
+    seen: list[bytes] = []
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        while True:
+            try:
+                raw, _ = listening.accept()
+            except OSError:
+                return
+            with context.wrap_socket(raw, server_side=True) as connection:
+                seen.append(connection.recv(65536))
+                if b"/auth/tokens" in seen[-1]:
+                    connection.sendall(_LOGGED_IN)
+                else:
+                    os.write(connection.fileno(), b"\x17\x03\x03\x00\x20" + bytes(32))
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield f"https://127.0.0.1:{listening.getsockname()[1]}", seen
+    finally:
+        listening.shutdown(socket.SHUT_RDWR)
+        listening.close()
+        thread.join()
+
+
+_TOKEN = (
+    b'{"token": {"issued_at": "2026-01-01T00:00:00Z", "expires_at": "2026-01-02T00:00:00Z", "project": {"id": "p"}}}'
+)
+_LOGGED_IN = b"HTTP/1.1 201 Created\r\nX-Subject-Token: token\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s" % (
+    len(_TOKEN),
+    _TOKEN,
+)

@@ -9,7 +9,13 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_ims.errors import ConnectError, RefusedError, SettingsError, UnavailableError
+from airflow_provider_ims.errors import (
+    ConnectError,
+    RefusedError,
+    SettingsError,
+    UnavailableError,
+    UnclearSubmitError,
+)
 from airflow_provider_ims.hooks import ImsHook
 from airflow_provider_ims.simulator.cloud import Cloud
 from airflow_provider_ims.simulator.connection import connection_to
@@ -17,7 +23,7 @@ from airflow_provider_ims.simulator.faults import Fault
 from airflow_provider_ims.simulator.pytest_plugin import ImsSimulator
 from airflow_provider_ims.simulator.seeds import PLAIN_IMAGE
 from airflow_provider_ims.simulator.server import running
-from tests.servers import private_ca, running_proxy
+from tests.servers import cloud_whose_tls_breaks, private_ca, running_proxy
 from tests.shells import GET_IMAGE, Ask, ask_in_thread, ask_on_loop
 
 pytestmark = pytest.mark.usefixtures("airflow_home")
@@ -180,3 +186,12 @@ def test_verify_false_asks_for_no_certificate(
 ) -> None:
     connect(monkeypatch, private[0], verify=False)
     assert ask(GET_IMAGE).id == PLAIN_IMAGE
+
+
+def test_a_copy_whose_answer_is_broken_tls_is_not_sent_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    ca_file, context = private_ca(tmp_path)
+    with cloud_whose_tls_breaks(context) as (url, seen):
+        connect(monkeypatch, connection_to(url, Cloud().settings), verify=str(ca_file))
+        with ImsHook() as hook, pytest.raises(UnclearSubmitError):
+            hook.copy_image(PLAIN_IMAGE, name="golden")
+    assert [b"/auth/tokens" in each for each in seen] == [True, False]
