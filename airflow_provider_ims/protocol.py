@@ -45,7 +45,7 @@ def log_in(who: Credentials) -> Call[Token]:
         except RefusedError as error:
             refused = error.status in (401, 403)
             fields = "login, password, domain_name and project_name / project_id" if refused else "iam_endpoint"
-            said = error.message.partition(" Check the connection")[0].partition(" Grant the user")[0]
+            said = error.message.partition(" Check the ")[0].partition(" Grant the user")[0]
             kind = LoginRefusedError if refused else RefusedError
             raise error.but(kind, f"{said} Check the connection's {fields}.") from None
 

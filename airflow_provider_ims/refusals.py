@@ -45,6 +45,7 @@ UNKNOWN_JOB_CODES = frozenset({"IMG.0023", "IMG.0121"})
 _NAME = "Mend `name`: 1 to 128 letters, digits, '-', '.', '_' or spaces, none at the ends."
 _DESCRIPTION = "Mend `description`: at most 1,024 characters, no line break, no '<' or '>'."
 _NO_IMAGE = "Check `image_id`, and that the image lies in the connection's project and region."
+_NO_SUCH = "Check the id, and that it belongs to the connection's project and region."
 _KEY = "Check `cmk_id`: the key must exist in this region's KMS and be enabled."
 _KEY_ACCESS = "Grant the user access to the KMS key (KMS permissions `kms:*:*`), or name another `cmk_id`."
 _SOURCE_KEY = "The source image's own KMS key must exist, be enabled and be accessible: enable or grant it in KMS."
@@ -58,6 +59,8 @@ ADVICE: Mapping[str, str] = {
     "IMG.0009": "An image of this name exists: choose another `name`, for example with a date in it.",
     **dict.fromkeys(("IMG.0004", "IMG.0054"), _DESCRIPTION),
     **dict.fromkeys(("IMG.0027", "IMG.0144", "IMG.0066", "IMG.0031", "IMG.0086"), _NO_IMAGE),
+    **dict.fromkeys(("IMG.0023", "IMG.0121"), _NO_SUCH),
+    "IMG.0028": "The image is protected: lift the protection in IMS first.",
     "IMG.0046": "The source image is not active yet, or broken: wait until its status is 'active'.",
     "IMG.0047": "Only the owner may do this: log in with the owner's project.",
     "IMG.0059": "Images of more than 128 GB cannot be copied.",
@@ -182,7 +185,7 @@ def _advice(response: Response, refusal: Refusal, permission: str | None) -> str
         return f"It redirects to {where.split('?')[0]}, which is not followed: check the connection's host."
     if response.status == 401:
         return _PROJECT
-    return None
+    return _NO_SUCH if _kind(response.status, refusal.code) is NotFoundError else None
 
 
 def _pair(document: Any) -> tuple[str | None, str]:
