@@ -36,14 +36,13 @@ def defer_until_over(operator: BaseOperator, ims_conn_id: str, watch: Watch) -> 
     """Give the wait to the triggerer; raises ``JobTimeoutError`` where the deadline has passed."""
     from airflow_provider_ims.triggers import JobTrigger
 
-    watch.until_next_look()
-    now = watch.client.now()
+    pause, now = watch.until_next_look(), watch.client.now()
     trigger = JobTrigger(
         job_id=watch.job_id,
         ims_conn_id=ims_conn_id,
         poll_interval=watch.poll_interval,
         deadline=watch.deadline.isoformat(),
-        first_look=(now + timedelta(seconds=max(SOONEST_RETURN, watch.pause))).isoformat(),
+        first_look=(now + timedelta(seconds=max(SOONEST_RETURN, pause))).isoformat(),
     )
     until = f"{watch.deadline:%Y-%m-%d %H:%M} UTC"
     operator.log.info("Waiting for job %s in the triggerer until %s", watch.job_id, until)

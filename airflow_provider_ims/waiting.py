@@ -82,7 +82,7 @@ class Watch:
 
         Raises what ``look`` raises, and ``JobTimeoutError`` where the job is not over at the deadline.
         """
-        early = (min(first_look, self.deadline) - self.client.now()).total_seconds() if first_look else 0.0
+        early = (first_look - self.client.now()).total_seconds() if first_look else 0.0
         if early > 0:
             yield Pause(early)
         while (image := (yield from self.look())) is None:

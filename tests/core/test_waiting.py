@@ -171,7 +171,7 @@ def test_the_deadline_gives_a_last_look_and_then_the_job_id(world: World, timeou
     assert (looks(world), world.pauses) == (2 + 2 * len(pauses), pauses * 2)
 
 
-@pytest.mark.parametrize(("delay", "waited"), [(45.0, 45.0), (-45.0, None), (9999.0, 3600.0)])
+@pytest.mark.parametrize(("delay", "waited"), [(45.0, 45.0), (-45.0, None), (3604.0, 3604.0)])
 def test_no_look_comes_before_the_first_one_that_was_asked_for(
     world: World, delay: float, waited: float | None
 ) -> None:
