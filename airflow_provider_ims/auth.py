@@ -10,10 +10,11 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from airflow_provider_ims import protocol
 from airflow_provider_ims.errors import (
@@ -27,13 +28,13 @@ from airflow_provider_ims.errors import (
 from airflow_provider_ims.models import Credentials, Request, Response, Service, Token
 from airflow_provider_ims.protocol import Call
 from airflow_provider_ims.settings import Settings
-from airflow_provider_ims.token_store import REFUSAL_LASTS, Refusal, TokenStore
+from airflow_provider_ims.token_store import FAILURE_LASTS, FailedLogIns, TokenStore
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
-MOST_REFUSALS = 3
-"""Projects for which a log-in may be refused before none is tried any more; the fifth would lock the account."""
+MOST_FAILURES = 3
+"""Log-ins of a user that IAM may refuse, or leave unanswered, before none is tried any more; the fifth could lock."""
 
 LONGEST_LOG_IN = 120
 """Seconds to wait for somebody else's log-in; whoever takes longer is not waited for."""
@@ -123,25 +124,39 @@ class Client:
         kept = self.tokens.recall(who)
         if isinstance(kept, Token) and kept.is_fresh(self.now()) and not _is_same(kept, refused):
             return kept
-        refusal = self._refusal()
-        if refusal and (who.project in refusal.projects or len(refusal.projects) >= MOST_REFUSALS):
-            when = f"{refusal.until:%H:%M:%S} UTC"
-            message = f"{refusal.message} (It is not tried again before {when}: five wrong log-ins lock the account.)"
-            raise LoginRefusedError(message, 401, refusal.code, refusal.request_id)
+        failed = self._failures()
+        if who.project in failed.projects or len(failed.projects) + failed.unanswered >= MOST_FAILURES:
+            kind = LoginRefusedError if failed.projects else ResponseLostError
+            when = f"{failed.until:%H:%M:%S} UTC"
+            message = f"{failed.message} (It is not tried again before {when}: five wrong log-ins lock the account.)"
+            raise kind(message, 401 if failed.projects else None, failed.code, failed.request_id)
         return None
 
-    def _refusal(self) -> Refusal | None:
+    def _failures(self) -> FailedLogIns:
         kept = self.tokens.recall(self.settings.credentials.login)
-        return kept if isinstance(kept, Refusal) and self.now() < kept.until else None
+        remembered = isinstance(kept, FailedLogIns) and self.now() < kept.until
+        return cast(FailedLogIns, kept) if remembered else FailedLogIns("", self.now() + FAILURE_LASTS)
 
     def _log_in(self, who: Credentials) -> Conversation[Token]:
-        call, now = protocol.log_in(who), self.now()
+        """Log in; sent once more where no answer came. Each is written down before it is sent, in case none comes."""
+        with suppress(ResponseLostError, UnavailableError):
+            return (yield from self._log_in_once(who))
+        self._known(None)
+        yield Pause(jitter(1.0, 2.0))
+        return (yield from self._log_in_once(who))
+
+    def _log_in_once(self, who: Credentials) -> Conversation[Token]:
+        call, now, before = protocol.log_in(who), self.now(), self._failures()
+        unknown = f"IAM at {who.iam_url} did not answer the last log-ins."
+        sent = replace(before, until=now + FAILURE_LASTS, unanswered=before.unanswered + 1)
+        yield self._remember(replace(sent, message=before.message or unknown))
         try:
             token = call.read((yield call.request))
-        except LoginRefusedError as error:
-            if error.status == 401:
-                yield partial(self.tokens.write, who.login, self._refused(error))
+        except ImsError as error:
+            if known := _after(error, before, who.project, sent.until):
+                yield self._remember(known)
             raise
+        yield self._remember(replace(before, unanswered=0))
         lifetime = token.expires_at - token.issued_at  # by our clock, should the cloud's be another
         token = replace(token, issued_at=now, expires_at=now + lifetime)
         yield partial(self.tokens.write, who, token)
@@ -150,10 +165,21 @@ class Client:
         )
         return token
 
-    def _refused(self, error: LoginRefusedError) -> Refusal:
-        earlier, project = self._refusal(), self.settings.credentials.project
-        projects = (*earlier.projects, project) if earlier else (project,)
-        return Refusal(error.message, self.now() + REFUSAL_LASTS, error.code, error.request_id, projects)
+    def _remember(self, failed: FailedLogIns) -> Callable[[], None]:
+        login = self.settings.credentials.login
+        if failed.projects or failed.unanswered:
+            return partial(self.tokens.write, login, failed)
+        return partial(self.tokens.remove, login)
+
+
+def _after(error: ImsError, before: FailedLogIns, project: str, until: datetime) -> FailedLogIns | None:
+    """What is known of a user's log-ins after one more that failed; None where it may have counted or not."""
+    if isinstance(error, LoginRefusedError) and error.status == 401:
+        projects = (*before.projects, project)
+        return FailedLogIns(error.message, until, error.code, error.request_id, projects, before.unanswered)
+    decided_nothing = error.status in (500, 503)  # IAM's own word
+    lost = isinstance(error, ResponseLostError | UnavailableError)
+    return None if lost and not decided_nothing else before
 
 
 def _is_same(token: Token, refused: Token | None) -> bool:

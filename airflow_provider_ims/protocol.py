@@ -36,7 +36,7 @@ def log_in(who: Credentials) -> Call[Token]:
     project = {"id": who.project_id} if who.project_id else {"name": who.project_name}
     identity = {"methods": ["password"], "password": {"user": user}}
     document = {"auth": {"identity": identity, "scope": {"project": project}}}
-    request = _post(f"{who.iam_url}/v3/auth/tokens", document, replays=1)  # each may count as a wrong password
+    request = _post(f"{who.iam_url}/v3/auth/tokens", document, replays=0)  # each may count as a wrong password
     read = _reader(_token, f"log in at {who.iam_url} as {who.domain_name}/{who.user_name}")
 
     def read_token(response: Response) -> Token:

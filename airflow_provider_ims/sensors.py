@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
-from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException
+from airflow.sdk.exceptions import AirflowRuntimeError, AirflowSensorTimeout, AirflowSkipException
 
 from airflow_provider_ims.arguments import check_job_id, check_seconds
 from airflow_provider_ims.errors import ImsError, ImsPermanentError, JobTimeoutError
 from airflow_provider_ims.failures import for_airflow, set_retry_policy
-from airflow_provider_ims.tasks import SOONEST_RETURN, deadline, defer_until_over, is_known_at_parsing, success
+from airflow_provider_ims.tasks import SOONEST_RETURN, Notes, deadline, defer_until_over, is_known_at_parsing, success
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
@@ -62,10 +62,11 @@ class JobSensor(BaseSensorOperator):
 
         with self._failures(), ImsHook(self.ims_conn_id, patience=0) as hook:  # the next look repeats what fails
             check_job_id(self.job_id)
-            last_look, looks = deadline(context, self.timeout), int(context.get("task_reschedule_count") or 0)
-            self._watch = Watch(hook.client, self.job_id, self.poke_interval, last_look, unknown_looks=looks)
+            last_look = deadline(context, self.timeout)
+            self._watch = Watch(hook.client, self.job_id, self.poke_interval, last_look)
             self._perform = hook.perform
             if not self.deferrable:
+                self._recall(context)
                 return super().execute(context)
             if seen := self.poke(context):
                 return seen.xcom_value
@@ -76,6 +77,7 @@ class JobSensor(BaseSensorOperator):
             image = self._perform(self._watch.look())
             if image is None:
                 self._watch.until_next_look()
+                self._note(context)
         return PokeReturnValue(image is not None, image and image.id)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> str:
@@ -83,6 +85,32 @@ class JobSensor(BaseSensorOperator):
         with self._failures():
             image_id = str(success(event)["image_id"])
         return image_id
+
+    def _recall(self, context: Context) -> None:
+        """Go on from what this try's process before a reschedule has seen."""
+        looks = int(context.get("task_reschedule_count") or 0)
+        self._notes = Notes.of(context, "looks")
+        noted = self._notes.read() if looks else {}
+        if self._notes.store is None:
+            self._watch.unknown_looks = looks  # the most that it can be
+        elif noted.get("try") == context["ti"].try_number:
+            self._watch.failures = noted["failures"]
+            self._watch.unknown_looks = noted["unknown_looks"]
+            self._watch.state = noted["state"]
+        self._noted = noted
+
+    def _note(self, context: Context) -> None:
+        """Leave the same to the next one."""
+        if not self.reschedule or self.deferrable:
+            return
+        seen = {name: getattr(self._watch, name) for name in ("failures", "unknown_looks", "state")}
+        seen["try"] = context["ti"].try_number
+        if seen.items() <= self._noted.items():
+            return
+        try:
+            self._notes.write(**seen)
+        except AirflowRuntimeError as problem:
+            self.log.warning("Airflow's task state store did not take what the look has seen: %s", problem)
 
     def _get_next_poke_interval(self, *args: Any, **kwargs: Any) -> float:
         pause = self._watch.until_next_look()

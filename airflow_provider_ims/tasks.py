@@ -1,10 +1,11 @@
-"""What the operator and the sensor share: the deadline of a try, the way into the triggerer, and the way back."""
+"""What the operator and the sensor share: the deadline of a try, the way into the triggerer and back, and notes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow_provider_ims.errors import ImsError
 
@@ -18,6 +19,34 @@ SOONEST_RETURN = 6.0
 
 DEFERRAL_MARGIN = timedelta(minutes=5)
 """Airflow's own time-out comes so much later than the deadline, so that the last look happens and the error is ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """What a task's process leaves to the next one under ``key``, in Airflow's task state store.
+
+    A store belongs to one task of one run, mapped index included; tries share it. Airflow below 3.3 has none: there
+    nothing is kept. Both methods raise ``AirflowRuntimeError`` where Airflow refuses.
+    """
+
+    store: Any
+    key: str
+
+    VERSION: ClassVar[int] = 1
+
+    @classmethod
+    def of(cls, context: Context, key: str) -> Notes:
+        return cls(context.get("task_state_store"), key)
+
+    def read(self) -> dict[str, Any]:
+        """What was written last; empty where nothing was, or in a form of another version."""
+        kept = self.store.get(self.key) if self.store is not None else None
+        return kept if isinstance(kept, dict) and kept.get("version") == self.VERSION else {}
+
+    def write(self, **facts: Any) -> None:
+        """Put these, all of them JSON, in the place of what was there."""
+        if self.store is not None:
+            self.store.set(self.key, {"version": self.VERSION, **facts})
 
 
 def is_known_at_parsing(value: object) -> bool:

@@ -2,9 +2,9 @@
 
 File and key come from the password by scrypt, so that neither the file nor its name is a quick way to guess it; the
 content is sealed with Fernet; only the owner may read it; a file that is foreign, corrupt or old counts as none, and a
-disk that cannot be written costs only the caching. A changed password is another file. A log-in that IAM refused is
-kept in the same way, so that nobody repeats it. Methods that touch the disk may block: an event loop calls them in a
-thread.
+disk that cannot be written costs only the caching. A changed password is another file. Log-ins that IAM refused or did
+not answer are kept in the same way, so that nobody repeats them too often. Methods that touch the disk may block: an
+event loop calls them in a thread.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from airflow_provider_ims.models import Credentials, Token
 
 log = logging.getLogger(__name__)
 
-REFUSAL_LASTS = timedelta(minutes=15)
+FAILURE_LASTS = timedelta(minutes=15)
 """IAM locks an account for 15 minutes after five wrong log-ins, and counts them over 15 minutes."""
 
 SWEEP_AFTER = timedelta(days=2)
@@ -39,26 +39,30 @@ _INSTANTS = ("issued_at", "expires_at", "until")
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """Log-ins that IAM answered with 401: what it said, for which projects, and until when nobody asks again."""
+class FailedLogIns:
+    """A user's log-ins that may count as wrong passwords: what IAM said last, and until when that is remembered.
+
+    ``projects``: those for which it answered with 401. ``unanswered``: how many others were sent without an answer.
+    """
 
     message: str
     until: datetime
     code: str | None = None
     request_id: str | None = None
     projects: tuple[str, ...] = ()
+    unanswered: int = 0
 
 
 class TokenStore:
-    """Tokens and refused log-ins by credential, in memory and (``directory`` given) on disk. Safe between threads."""
+    """Tokens and failed log-ins by credential, in memory and (``directory`` given) on disk. Safe between threads."""
 
     def __init__(self, directory: Path | None = None) -> None:
         self._directory = directory
-        self._kept: dict[Credentials, Token | Refusal] = {}
+        self._kept: dict[Credentials, Token | FailedLogIns] = {}
         self._owners: dict[Credentials, object] = {}
         self._descriptors: dict[Credentials, int] = {}
 
-    def recall(self, who: Credentials) -> Token | Refusal | None:
+    def recall(self, who: Credentials) -> Token | FailedLogIns | None:
         """What this process knows; never touches the disk."""
         return self._kept.get(who)
 
@@ -67,15 +71,15 @@ class TokenStore:
         if self._kept.get(who) == token:
             self._kept.pop(who, None)
 
-    def remember(self, who: Credentials, kept: Token | Refusal) -> None:
+    def remember(self, who: Credentials, kept: Token | FailedLogIns) -> None:
         """Keep this for this process; never touches the disk."""
         self._kept[who] = kept
 
-    def read(self, who: Credentials) -> Token | Refusal | None:
+    def read(self, who: Credentials) -> Token | FailedLogIns | None:
         """What any process of this machine has kept. May block."""
         return None if self._directory is None else _unseal(who, self._directory)
 
-    def write(self, who: Credentials, kept: Token | Refusal) -> None:
+    def write(self, who: Credentials, kept: Token | FailedLogIns) -> None:
         """Keep this for every process of the machine. May block."""
         self.remember(who, kept)
         if self._directory is None:
@@ -85,6 +89,13 @@ class TokenStore:
             _sweep(self._directory)
         except OSError as problem:
             log.warning("The token is not kept for other tasks: %s cannot be written (%s)", self._directory, problem)
+
+    def remove(self, who: Credentials) -> None:
+        """Forget this, for every process of the machine. May block."""
+        self._kept.pop(who, None)
+        if self._directory is not None:
+            with suppress(OSError):
+                _path(who, self._directory).unlink()
 
     def is_locked(self, who: Credentials) -> bool:
         """Whether somebody in this process holds the lock; never touches the disk."""
@@ -145,7 +156,7 @@ def _make(directory: Path) -> None:
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
-def _seal(who: Credentials, kept: Token | Refusal, directory: Path) -> None:
+def _seal(who: Credentials, kept: Token | FailedLogIns, directory: Path) -> None:
     _make(directory)
     record = {"version": _VERSION, "kind": type(kept).__name__, **asdict(kept)}
     sealed = Fernet(_derived(who.login)[1]).encrypt(json.dumps(record, default=datetime.isoformat).encode())
@@ -160,7 +171,7 @@ def _seal(who: Credentials, kept: Token | Refusal, directory: Path) -> None:
         raise
 
 
-def _unseal(who: Credentials, directory: Path) -> Token | Refusal | None:
+def _unseal(who: Credentials, directory: Path) -> Token | FailedLogIns | None:
     try:
         descriptor = os.open(_path(who, directory), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb") as file:
@@ -171,10 +182,10 @@ def _unseal(who: Credentials, directory: Path) -> Token | Refusal | None:
         return None
 
 
-def _read_record(record: dict[str, Any]) -> Token | Refusal | None:
+def _read_record(record: dict[str, Any]) -> Token | FailedLogIns | None:
     if record.pop("version", None) != _VERSION:
         return None
-    kind: type[Token | Refusal] = {"Token": Token, "Refusal": Refusal}[str(record.pop("kind"))]
+    kind: type[Token | FailedLogIns] = {"Token": Token, "FailedLogIns": FailedLogIns}[str(record.pop("kind"))]
     instants = {key: datetime.fromisoformat(str(record[key])) for key in _INSTANTS if key in record}
     lists = {key: tuple(value) for key, value in record.items() if isinstance(value, list)}
     return kind(**{**record, **instants, **lists})

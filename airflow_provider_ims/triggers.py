@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -46,6 +47,9 @@ class JobTrigger(BaseTrigger):
         return "airflow_provider_ims.triggers.JobTrigger", {name: getattr(self, name) for name in kwargs}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
+        if self.first_look:  # before anything that could fail, and so come back too soon
+            early = datetime.fromisoformat(self.first_look) - datetime.now(UTC)
+            await asyncio.sleep(max(0.0, early.total_seconds()))
         try:
             event = await self._wait()
         except ImsError as error:
@@ -61,6 +65,5 @@ class JobTrigger(BaseTrigger):
         check_seconds("poll_interval", self.poll_interval)
         async with ImsAsyncHook(self.ims_conn_id, patience=0) as hook:  # what fails for a moment, the next look repeats
             watch = Watch(hook.client, self.job_id, self.poll_interval, datetime.fromisoformat(self.deadline))
-            first_look = datetime.fromisoformat(self.first_look) if self.first_look else None
-            image = await hook.perform(watch.wait(first_look))
+            image = await hook.perform(watch.wait())
         return {"status": "success", "image_id": image.id, "image_name": image.name}

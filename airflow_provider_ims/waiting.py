@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import count
@@ -63,28 +63,25 @@ def submit(client: Client, order: Callable[[Service], Call[str]], deadline: date
 class Watch:
     """One wait for one job. ``poll_interval``: seconds between looks; ``deadline``: the instant of the last one.
 
-    ``pause``: seconds until the next look, as the last one left it. ``unknown_looks``: how many found nothing in a row.
+    ``pause``: seconds until the next look, as the last one left it. ``failures`` and ``unknown_looks``: how many looks
+    in a row have failed, and how many of these found nothing. ``state``: what the last good one saw.
     """
 
     client: Client
     job_id: str
     poll_interval: float
     deadline: datetime
+    failures: int = 0
     unknown_looks: int = 0
+    state: str = "not known"
     pause: float = 0.0
-    _failures: int = 0
     _last_failure: str = ""
-    _reported: set[str] = field(default_factory=set)
-    _state: str = "not known"
 
-    def wait(self, first_look: datetime | None = None) -> Conversation[Image]:
-        """Look until the image is there, not before ``first_look``.
+    def wait(self) -> Conversation[Image]:
+        """Look until the image is there.
 
         Raises what ``look`` raises, and ``JobTimeoutError`` where the job is not over at the deadline.
         """
-        early = (first_look - self.client.now()).total_seconds() if first_look else 0.0
-        if early > 0:
-            yield Pause(early)
         while (image := (yield from self.look())) is None:
             yield Pause(self.until_next_look())
         return image
@@ -97,7 +94,7 @@ class Watch:
         failed = f" The last look failed: {self._last_failure}" if self._last_failure else ""
         raise JobTimeoutError(
             f"Job {self.job_id} was not over at the deadline, {self.deadline:%Y-%m-%d %H:%M:%S} UTC (last seen: "
-            f"{self._state}). The cloud goes on with it, for it cannot be cancelled: to wait longer, raise `timeout`, "
+            f"{self.state}). The cloud goes on with it, for it cannot be cancelled: to wait longer, raise `timeout`, "
             f"or follow it with JobSensor(job_id='{self.job_id}').{failed}"
         )
 
@@ -117,7 +114,7 @@ class Watch:
         except RefusedError as error:
             self._not_found(error)
             return None
-        self._failures, self._last_failure, self.unknown_looks = 0, "", 0
+        self.failures, self._last_failure, self.unknown_looks = 0, "", 0
         self._report(job, image)
         return self._verdict(job, image)
 
@@ -136,9 +133,9 @@ class Watch:
         return image if image and image.is_active else None
 
     def _no_news(self, error: ImsError) -> None:
-        self._failures += 1
+        self.failures += 1
         self._last_failure = str(error)
-        spaced = min(LONGEST_PAUSE, self.pause * 2.0 ** min(self._failures - 1, 10))
+        spaced = min(LONGEST_PAUSE, self.pause * 2.0 ** min(self.failures - 1, 10))
         self.pause = max(self.pause, spaced, error.retry_after or 0.0)
         log.warning("No news of job %s, the next look is in %.0f s: %s", self.job_id, self.pause, error)
 
@@ -153,11 +150,11 @@ class Watch:
     def _report(self, job: Job, image: Image | None) -> None:
         """Log what is new since the last report."""
         progress = "" if job.progress is None else f", {job.progress:.0%}"
-        self._state = f"{job.reported_status}{progress}" + (f", image {image.id} is {image.status}" if image else "")
-        if self._state in self._reported:
+        seen = f"{job.reported_status}{progress}" + (f", image {image.id} is {image.status}" if image else "")
+        if seen == self.state:
             return
-        self._reported.add(self._state)
+        self.state = seen
         if job.status is JobStatus.UNKNOWN:
             log.warning("Job %s: status %r is not known; still waiting", job.job_id, job.reported_status)
         else:
-            log.info("Job %s: %s", job.job_id, self._state)
+            log.info("Job %s: %s", job.job_id, seen)

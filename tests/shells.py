@@ -55,12 +55,26 @@ class TaskInstance:
     start_date: datetime = field(default_factory=lambda: datetime.now(UTC))
     first_reschedule: datetime | None = None
     xcom: dict[str, Any] = field(default_factory=dict)
+    try_number: int = 1
 
     def get_first_reschedule_date(self, context: Any) -> datetime | None:
         return self.first_reschedule
 
     def xcom_push(self, key: str, value: Any) -> None:
         self.xcom[key] = value
+
+
+class StateStore:
+    """As much of Airflow's task state store as a task asks for."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, str] = {}
+
+    def get(self, key: str) -> Any:
+        return json.loads(self.kept[key]) if key in self.kept else None
+
+    def set(self, key: str, value: Any) -> None:
+        self.kept[key] = json.dumps(value)
 
 
 @dataclass

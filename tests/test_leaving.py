@@ -121,10 +121,10 @@ def test_a_proxy_is_used_without_tls_and_not_for_what_is_excepted(
         monkeypatch.setenv("http_proxy", proxy)
         with pytest.raises(UnavailableError):
             ask(GET_IMAGE)
-        assert passed == [f"POST {ims_simulator.url}/v3/auth/tokens"]
+        assert passed == [f"POST {ims_simulator.url}/v3/auth/tokens"] * 2
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
         assert ask(GET_IMAGE).id == PLAIN_IMAGE
-        assert len(passed) == 1
+        assert len(passed) == 2
 
 
 @BOTH

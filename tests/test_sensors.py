@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSensorTimeout, AirflowSkipException
 
-from airflow_provider_ims.errors import ArgumentError, JobFailedError, JobInterruptedError, RefusedError
+from airflow_provider_ims.errors import ArgumentError, JobFailedError, JobInterruptedError, NotFoundError, RefusedError
 from airflow_provider_ims.hooks import ImsHook
 from airflow_provider_ims.sensors import JobSensor
 from airflow_provider_ims.simulator.faults import Fault
 from airflow_provider_ims.simulator.pytest_plugin import ImsSimulator
 from airflow_provider_ims.simulator.seeds import PLAIN_IMAGE
-from tests.shells import TaskInstance, fails_with, run_task
+from tests.shells import StateStore, TaskInstance, fails_with, run_task
 
 pytestmark = pytest.mark.usefixtures("airflow_home")
 
@@ -33,14 +35,18 @@ def sensor(job_id: str, **arguments: Any) -> JobSensor:
     return JobSensor(task_id="wait_for_copy", job_id=job_id, **{"poke_interval": 0.1} | arguments)
 
 
-def run_rescheduled(task: JobSensor, ti: TaskInstance | None = None) -> Any:
+def run_rescheduled(
+    task: JobSensor, ti: TaskInstance | None = None, pauses: list[float] | None = None, **context: Any
+) -> Any:
     """Run a sensor until it is over, as the scheduler would, without the time between."""
     ti = ti or TaskInstance()
     for count in range(1000):
         try:
-            return run_task(task, ti, task_reschedule_count=count).returned
-        except AirflowRescheduleException:
+            return run_task(task, ti, task_reschedule_count=count, **context).returned
+        except AirflowRescheduleException as rescheduled:
             ti.first_reschedule = ti.first_reschedule or ti.start_date
+            if pauses is not None:
+                pauses.append((rescheduled.reschedule_date - datetime.now(UTC)).total_seconds())
     raise AssertionError("never over")
 
 
@@ -87,6 +93,46 @@ def test_a_reschedule_leaves_six_seconds_at_least(ims_simulator: ImsSimulator, j
     with pytest.raises(AirflowRescheduleException) as rescheduled:
         run_task(sensor(job_id, deferrable=False))
     assert rescheduled.value.reschedule_date > datetime.now(UTC) + timedelta(seconds=4)
+
+
+def test_between_reschedules_failing_looks_are_counted_and_spaced(ims_simulator: ImsSimulator, job_id: str) -> None:
+    ims_simulator.cloud.faults.add(*[Fault("job", "status")] * 5)
+    pauses: list[float] = []
+    assert run_rescheduled(
+        sensor(job_id, deferrable=False, poke_interval=10), None, pauses, task_state_store=StateStore()
+    )
+    for pause, spaced in zip(pauses, [10, 20, 40, 80, 160], strict=False):
+        assert 0.9 * spaced - 1 <= pause <= 1.1 * spaced
+
+
+def test_between_reschedules_only_unknown_looks_in_a_row_count(ims_simulator: ImsSimulator, job_id: str) -> None:
+    ims_simulator.cloud.change(copy_seconds=3600.0)
+    with ImsHook() as hook:
+        job_id = hook.copy_image(PLAIN_IMAGE, name="golden")
+    task, store = sensor(job_id, deferrable=False), StateStore()
+    for count in range(12):
+        if count % 4:
+            ims_simulator.cloud.faults.add(Fault("job", "status", status=404))
+        with pytest.raises(AirflowRescheduleException):
+            run_task(task, task_reschedule_count=count, task_state_store=store)
+    with fails_with(NotFoundError):
+        for _ in range(2):
+            ims_simulator.cloud.faults.add(Fault("job", "status", status=404))
+            with suppress(AirflowRescheduleException):
+                run_task(task, task_reschedule_count=99, task_state_store=store)
+
+
+def test_between_reschedules_a_status_is_logged_once(
+    ims_simulator: ImsSimulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    ims_simulator.cloud.change(copy_seconds=3600.0, init_part=0.9)
+    with ImsHook() as hook:
+        task = sensor(hook.copy_image(PLAIN_IMAGE, name="golden"), deferrable=False)
+    store, second_try = StateStore(), TaskInstance(try_number=2)
+    for ti in (None, None, None, second_try):
+        with caplog.at_level(logging.INFO), pytest.raises(AirflowRescheduleException):
+            run_task(task, ti, task_reschedule_count=1, task_state_store=store)
+    assert sum(": INIT" in record.getMessage() for record in caplog.records) == 2  # once a try
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -56,6 +56,12 @@ def test_it_looks_no_sooner_than_told(ims_simulator: ImsSimulator) -> None:
     assert min(looks) >= first_look - timedelta(milliseconds=20)
 
 
+def test_even_a_trigger_that_fails_at_once_comes_back_no_sooner() -> None:
+    first_look = datetime.now(UTC) + timedelta(seconds=0.3)
+    event = event_of(JobTrigger("0" * 32, ims_conn_id="nowhere", first_look=first_look.isoformat()))
+    assert (event["error"], datetime.now(UTC) >= first_look) == (SettingsError.__name__, True)
+
+
 @pytest.mark.parametrize(
     ("settings", "kind"),
     [({"fail_code": "IMG.0099"}, JobFailedError), ({"copy_seconds": 3600.0}, JobTimeoutError)],

@@ -67,11 +67,11 @@ def test_a_second_401_after_a_renewal_is_an_error_and_no_loop(world: World) -> N
 def test_a_token_that_was_refused_is_not_tried_again_where_the_renewal_failed(world: World) -> None:
     world.ask(LOOK)
     world.cloud.revoke_tokens()
-    world.cloud.faults.add(Fault("log_in", "status"))
+    world.cloud.faults.add(Fault("log_in", "status", times=2))
     with pytest.raises(UnavailableError):
         world.ask(LOOK)
     world.ask(LOOK)
-    assert (world.log_ins, world.counted("GET image")) == (3, 3)
+    assert (world.log_ins, world.counted("GET image")) == (4, 3)
 
 
 def test_a_second_client_sharing_the_directory_does_not_log_in(world: World, tmp_path: Path) -> None:

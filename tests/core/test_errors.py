@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_ims import errors
-from airflow_provider_ims.auth import Conversation
+from airflow_provider_ims.auth import Conversation, Pause
 from airflow_provider_ims.errors import ImsError, ImsPermanentError, ImsTransientError, ThrottledError
 from airflow_provider_ims.models import Request, Response
 from tests.world import LOOK, World, stop
@@ -114,7 +114,8 @@ def test_no_secret_is_in_any_error_even_if_the_server_repeats_it(
 
 def in_one(world: World, conversation: Conversation[Any], echo: Echo, sent: list[Request]) -> Any:
     step = stop(conversation)
-    while isinstance(step, Request):
-        sent.append(step)
-        step = stop(conversation, echo.reply(world, step))
+    while isinstance(step, Request | Pause):
+        if isinstance(step, Request):
+            sent.append(step)
+        step = stop(conversation, echo.reply(world, step) if isinstance(step, Request) else None)
     return step

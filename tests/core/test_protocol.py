@@ -36,7 +36,7 @@ def answer(name: str, status: int = 200, **headers: str) -> Response:
 def test_log_in_by_password_for_a_project_by_name() -> None:
     call = protocol.log_in(WHO)
     assert (call.request.method, call.request.url) == ("POST", "https://iam.eu-de.otc.t-systems.com/v3/auth/tokens")
-    assert (call.request.headers, call.request.replays) == (JSON, 1)
+    assert (call.request.headers, call.request.replays) == (JSON, 0)
     user = {"name": "user A", "password": "geheim-ü", "domain": {"name": "domain A"}}
     identity = {"methods": ["password"], "password": {"user": user}}
     assert body(call) == {"auth": {"identity": identity, "scope": {"project": {"name": "eu-de"}}}}

@@ -8,14 +8,16 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_ims.auth import MOST_REFUSALS, Conversation
+from airflow_provider_ims.auth import MOST_FAILURES, Conversation
 from airflow_provider_ims.errors import (
     LoginRefusedError,
     RefusedError,
     ResponseLostError,
+    UnavailableError,
 )
+from airflow_provider_ims.models import Request
 from airflow_provider_ims.simulator.faults import Fault
-from tests.world import ADDRESS, COPY, LOOK, World
+from tests.world import ADDRESS, COPY, LOOK, World, stop
 
 WRONG = "wrong horse"
 
@@ -75,7 +77,7 @@ def test_one_wrong_password_for_many_projects_does_not_lock_the_account(world: W
     for number in range(6):
         project = extra | {"project_name": f"eu-de_{number}"}
         _refusal(world, world.another_client(tmp_path, password=WRONG, extra=project).token())
-    assert world.log_ins == MOST_REFUSALS < world.cloud.settings.lockout_attempts
+    assert world.log_ins == MOST_FAILURES < world.cloud.settings.lockout_attempts
 
 
 def test_a_project_mended_is_tried_at_once(world: World, tmp_path: Path) -> None:
@@ -85,11 +87,49 @@ def test_a_project_mended_is_tried_at_once(world: World, tmp_path: Path) -> None
     assert world.log_ins == 2
 
 
-def test_a_wrong_password_whose_refusal_is_lost_does_not_lock_the_account(world: World) -> None:
-    world.cloud.faults.add(Fault("log_in", "reset_after", times=None))
-    with pytest.raises(ResponseLostError):
-        world.perform(world.another_client(password=WRONG).token(), patience=600.0)
-    assert world.log_ins == 2
+LOST = [
+    Fault("log_in", "reset_after", times=None),
+    Fault("log_in", "hang", times=None, when="after"),
+    Fault("log_in", "status", times=None, status=504, when="after"),
+]
+
+
+@pytest.mark.parametrize("fault", LOST, ids=lambda fault: fault.kind)
+def test_a_wrong_password_whose_refusals_are_lost_does_not_lock_the_account(
+    world: World, tmp_path: Path, fault: Fault
+) -> None:
+    world.cloud.faults.add(fault)
+    for _ in range(20):
+        with pytest.raises((ResponseLostError, UnavailableError)) as unanswered:
+            world.perform(world.another_client(tmp_path, password=WRONG).token(), patience=600.0)
+    assert "not tried again before" in str(unanswered.value)
+    assert world.log_ins == MOST_FAILURES
+    world.cloud.faults.clear()
+    world.wait(900)
+    _refusal(world, world.another_client(tmp_path, password=WRONG).token())
+    assert world.log_ins == MOST_FAILURES + 1
+
+
+def test_a_process_that_dies_in_a_log_in_counts_it(world: World, tmp_path: Path) -> None:
+    for _ in range(MOST_FAILURES):
+        assert isinstance(stop(world.another_client(tmp_path).token()), Request)  # and goes no further
+    with pytest.raises(ResponseLostError, match="not tried again before"):
+        world.perform(world.another_client(tmp_path).token())
+    assert world.log_ins == 0
+
+
+def test_log_ins_that_get_through_or_are_not_decided_count_for_nothing(world: World, tmp_path: Path) -> None:
+    for status in (500, 503) * 3:
+        world.cloud.faults.add(Fault("log_in", "status", status=status))
+    for _ in range(3):
+        with pytest.raises(UnavailableError):
+            world.perform(world.another_client(tmp_path).token())
+    for _ in range(4):
+        world.cloud.faults.add(Fault("log_in", "reset_after"))
+        client = world.another_client(tmp_path)
+        world.perform(client.token())
+        world.cloud.revoke_tokens()
+        world.perform(client.ask(LOOK))
 
 
 @pytest.mark.parametrize(

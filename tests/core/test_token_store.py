@@ -15,7 +15,7 @@ from typing import NoReturn
 import pytest
 
 from airflow_provider_ims.models import Credentials, Request, Token
-from airflow_provider_ims.token_store import Refusal, TokenStore
+from airflow_provider_ims.token_store import FailedLogIns, TokenStore
 from airflow_provider_ims.transport import run_async
 from tests.world import World
 
@@ -23,7 +23,7 @@ NOON = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 WHO = Credentials("https://iam.example", "OTC-1", "operator", "correct horse", "eu-de")
 OTHER = replace(WHO, password="wrong horse")
 TOKEN = Token("MIIsecret", NOON, NOON + timedelta(hours=24), "0215ef11e49d4743", {"eu-de": "https://ims.example"})
-REFUSAL = Refusal("Wrong password.", NOON + timedelta(minutes=15), "IAM.0062", "req-1")
+REFUSAL = FailedLogIns("Wrong password.", NOON + timedelta(minutes=15), "IAM.0062", "req-1")
 
 
 def files(directory: Path) -> list[Path]:
@@ -37,7 +37,7 @@ def kept(directory: Path) -> Path:
 
 
 @pytest.mark.parametrize("what", [TOKEN, REFUSAL])
-def test_what_one_process_keeps_another_reads(tmp_path: Path, what: Token | Refusal) -> None:
+def test_what_one_process_keeps_another_reads(tmp_path: Path, what: Token | FailedLogIns) -> None:
     TokenStore(tmp_path / "deep" / "er").write(WHO, what)
     another = TokenStore(tmp_path / "deep" / "er")
     assert another.recall(WHO) is None

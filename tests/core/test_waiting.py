@@ -171,15 +171,6 @@ def test_the_deadline_gives_a_last_look_and_then_the_job_id(world: World, timeou
     assert (looks(world), world.pauses) == (2 + 2 * len(pauses), pauses * 2)
 
 
-@pytest.mark.parametrize(("delay", "waited"), [(45.0, 45.0), (-45.0, None), (3604.0, 3604.0)])
-def test_no_look_comes_before_the_first_one_that_was_asked_for(
-    world: World, delay: float, waited: float | None
-) -> None:
-    waiting = watch(world)
-    assert world.perform(waiting.wait(world.now + timedelta(seconds=delay))).is_active
-    assert (world.pauses[0] if waited else None, looks(world) == 1) == (waited, waited is not None)
-
-
 @pytest.mark.parametrize(
     ("setting", "first", "then"),
     [
