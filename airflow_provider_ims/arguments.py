@@ -9,9 +9,17 @@ from __future__ import annotations
 import re
 
 from airflow_provider_ims.errors import ArgumentError
+from airflow_provider_ims.models import IMAGE_JOB
 
 UUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 """The form of an image id."""
+
+
+LONGEST_DESCRIPTION = 1024
+"""Characters that a description may have."""
+
+LONGEST_MARKED_DESCRIPTION = LONGEST_DESCRIPTION - 44
+"""... and those that are left beside a fingerprint and the space behind it."""
 
 
 def check_image_id(image_id: object) -> None:
@@ -36,22 +44,26 @@ def check_name(name: object) -> None:
     )
 
 
-def check_description(description: object) -> None:
+def check_description(description: object, longest: int = LONGEST_DESCRIPTION) -> None:
     """Raise ``ArgumentError`` unless IMS accepts this as a description; ``None`` and blank are none at all."""
     if description is None:
         return
-    if not isinstance(description, str) or len(description) > 1024 or re.search(r"[\r\n<>]", description):
+    if not isinstance(description, str) or len(description) > longest or re.search(r"[\r\n<>]", description):
+        kept = f", of which {LONGEST_DESCRIPTION - longest} are kept for the fingerprint"
         raise ArgumentError(
-            f"description is {str(description)[:60]!r}, which IMS refuses: at most 1,024 characters "
-            f"(this has {len(str(description)):,}), no line break, no '<' or '>'."
+            f"description is {str(description)[:60]!r}, which IMS refuses: at most 1,024 characters"
+            f"{kept if longest < LONGEST_DESCRIPTION else ''} (this has {len(str(description)):,}), no line break, no "
+            "'<' or '>'."
         )
 
 
-def check_copy(image_id: object, name: object, description: object, *others: object) -> None:
+def check_copy(
+    image_id: object, name: object, description: object, *others: object, longest: int = LONGEST_DESCRIPTION
+) -> None:
     """Raise ``ArgumentError`` unless a copy can be asked for with these; ``others`` are optional ids."""
     check_image_id(image_id)
     check_name(name)
-    check_description(description)
+    check_description(description, longest)
     if "None" in (name, description, *others):
         raise ArgumentError("A template rendered None: write {{ params.cmk_id or '' }}, which stands for no value.")
 
@@ -62,9 +74,21 @@ def check_seconds(argument: str, value: float) -> None:
         raise ArgumentError(f"{argument} is {value!r}: give a number of seconds above 0.")
 
 
+def truth(argument: str, value: object) -> bool:
+    """A switch that a template may have rendered; raises ``ArgumentError`` for what is neither true nor false."""
+    word = str(value or False).strip().lower()
+    if word not in ("true", "false"):
+        raise ArgumentError(f"{argument} is {value!r}: give True or False.")
+    return word == "true"
+
+
 def check_job_id(job_id: object) -> None:
     """Raise ``ArgumentError`` unless this can be a job's id."""
-    if not isinstance(job_id, str) or job_id == "None" or not re.fullmatch(r"[\w\-]{1,128}", job_id):
+    if (
+        not isinstance(job_id, str)
+        or job_id == "None"
+        or not re.fullmatch(rf"{IMAGE_JOB}{UUID}|[\w\-]{{1,128}}", job_id)
+    ):
         raise ArgumentError(
             f"job_id is {job_id!r}, which is not a job id. Take it from the task that copies: job_id=copy.output."
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import random
+import time
 from collections.abc import Callable, Generator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -57,13 +58,19 @@ Conversation = Generator[Step, Any, T]
 Clock = Callable[[], datetime]
 
 
+def _seconds_since_boot() -> float:
+    """Seconds on a clock that goes on while the machine is suspended, where there is one."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Who asks which cloud, with which tokens. ``now`` gives aware instants."""
+    """Who asks which cloud, with which tokens. ``now``: aware instants; ``elapsed``: seconds that nobody can set."""
 
     settings: Settings
     tokens: TokenStore
     now: Clock
+    elapsed: Callable[[], float] = _seconds_since_boot
 
     def ask(self, make: Callable[[Service], Call[T]]) -> Conversation[T]:
         """Make one call with a token; a token that is refused is renewed, once."""

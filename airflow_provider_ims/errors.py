@@ -10,17 +10,20 @@
     │   ├── RefusedError              the cloud refused the request
     │   │   ├── ForbiddenError        ... for want of a permission
     │   │   └── NotFoundError         ... because it does not know the thing
-    │   ├── UnclearSubmitError        the copy may have been accepted, or not
+    │   ├── UnclearSubmitError        the copy may have been accepted, or not, and cannot be recognized
+    │   ├── CopyConflictError         what the cloud has for this copy key is not the one copy that was asked for
     │   ├── JobFailedError            the job ended with FAIL
-    │   ├── ImageUnusableError        the job ended with SUCCESS, its image is not usable
-    │   └── JobTimeoutError           the deadline passed; the job may go on in the cloud
+    │   └── ImageUnusableError        the job ended with SUCCESS, its image is not usable
     └── ImsTransientError             trying again may help
         ├── ConnectError              no connection: nothing was sent
         ├── ResponseLostError         sent, and no complete answer came back
         ├── ThrottledError            refused for now: too many requests or copies at once
         ├── UnavailableError          the cloud answered with 408 or 5xx
         ├── MalformedResponseError    the answer is not what the API reference describes
-        └── JobInterruptedError       the job ended with FAIL for a reason inside the cloud
+        ├── StateStoreError           Airflow did not take or give a note of the copy
+        ├── LostSubmitError           it was not clear whether the copy was accepted, and none has appeared
+        ├── JobInterruptedError       the job ended with FAIL for a reason inside the cloud
+        └── JobTimeoutError           the deadline passed; the job may go on in the cloud
 
 Every error survives pickling (``args`` are its parameters) and a trigger event (``to_event`` / ``from_event``).
 """
@@ -115,16 +118,16 @@ class UnclearSubmitError(ImsPermanentError):
     """It is not known whether the cloud accepted the copy. Sending again could make a second image."""
 
 
+class CopyConflictError(ImsPermanentError):
+    """The images of this copy key are several, or one that is not named or encrypted as asked."""
+
+
 class JobFailedError(ImsPermanentError):
     """The job ended with FAIL."""
 
 
 class ImageUnusableError(ImsPermanentError):
     """The job ended with SUCCESS, but its image is gone or broken."""
-
-
-class JobTimeoutError(ImsPermanentError):
-    """The job was not over at the deadline. It may go on in the cloud."""
 
 
 class ConnectError(ImsTransientError):
@@ -147,8 +150,20 @@ class MalformedResponseError(ImsTransientError):
     """The answer is not what the API reference describes."""
 
 
+class StateStoreError(ImsTransientError):
+    """Airflow's task state store did not take or give a note. Where it was to be taken before a copy, none was sent."""
+
+
+class LostSubmitError(ImsTransientError):
+    """It was not clear whether the cloud accepted the copy, and no image of it has appeared in time."""
+
+
 class JobInterruptedError(ImsTransientError):
     """The job ended with FAIL for a reason inside the cloud."""
+
+
+class JobTimeoutError(ImsTransientError):
+    """The job was not over at the deadline. It may go on in the cloud, and another try goes on waiting for it."""
 
 
 def _tree(root: type[ImsError]) -> dict[str, type[ImsError]]:

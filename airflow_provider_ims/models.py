@@ -25,13 +25,17 @@ REFRESH_SHARE = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request. ``replays``: how often it may be sent again where nobody knows whether it was carried out."""
+    """One HTTP request. ``replays``: how often it may be sent again where nobody knows whether it was carried out.
+
+    ``once``: it is not sent again by whoever carries it out, not even where it was certainly not carried out.
+    """
 
     method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
     replays: int = 9
+    once: bool = False
 
     def with_header(self, name: str, value: str) -> Request:
         return replace(self, headers={**self.headers, name: value})
@@ -136,6 +140,21 @@ class JobStatus(StrEnum):
         return self in (JobStatus.SUCCESS, JobStatus.FAIL)
 
 
+IMAGE_JOB = "image:"
+"""What the id of a job begins with that is known by its image alone; the image's id follows."""
+
+GONE = "gone"
+"""``reported_status`` of such a job when there is no image of that id (any more)."""
+
+_IMAGE_STATUSES = {
+    "queued": JobStatus.RUNNING,
+    "saving": JobStatus.RUNNING,
+    "active": JobStatus.SUCCESS,
+    "killed": JobStatus.FAIL,
+    "deleted": JobStatus.FAIL,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """An asynchronous job. ``progress`` goes from 0 to 1; ``reported_status`` is the cloud's own word."""
@@ -168,6 +187,18 @@ class Job:
             begin_time=instant(document.get("begin_time")),
             end_time=instant(document.get("end_time")),
         )
+
+    @classmethod
+    def of_image(cls, image: Image) -> Job:
+        """The job that makes this image, as far as the image tells."""
+        status = _IMAGE_STATUSES.get(image.status, JobStatus.UNKNOWN)
+        reason = f"The image is '{image.status}'." if status is JobStatus.FAIL else None
+        return cls(IMAGE_JOB + image.id, status, image.status, image.id, image.name, fail_reason=reason)
+
+    @classmethod
+    def without_image(cls, image_id: str) -> Job:
+        """The job that should make an image of which there is none."""
+        return cls(IMAGE_JOB + image_id, JobStatus.FAIL, GONE, image_id, fail_reason="There is no such image.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,43 +1,72 @@
-"""``CopyImageOperator``: begins a copy and, where asked, waits for it."""
+"""``CopyImageOperator``: begins a copy, once whatever breaks, and, where asked, waits for it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
-from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import TaskDeferralError, TaskDeferralTimeout
+from airflow.sdk.exceptions import AirflowRescheduleException, TaskDeferred
 
-from airflow_provider_ims.arguments import check_copy, check_description, check_image_id, check_name, check_seconds
+from airflow_provider_ims.arguments import (
+    LONGEST_DESCRIPTION,
+    LONGEST_MARKED_DESCRIPTION,
+    check_copy,
+    check_description,
+    check_image_id,
+    check_name,
+    check_seconds,
+    truth,
+)
+from airflow_provider_ims.errors import StateStoreError, ThrottledError
 from airflow_provider_ims.failures import failures, set_retry_policy
-from airflow_provider_ims.tasks import deadline, defer_until_over, is_known_at_parsing, success
+from airflow_provider_ims.models import text
+from airflow_provider_ims.tasks import (
+    DEFERRAL_MARGIN,
+    SOONEST_RETURN,
+    Notes,
+    deadline,
+    default_copy_key,
+    defer_until_over,
+    is_known_at_parsing,
+    success,
+)
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
 
     from airflow_provider_ims.hooks import ImsHook
-    from airflow_provider_ims.waiting import Watch
+    from airflow_provider_ims.idempotency import Order
 
 
 class CopyImageOperator(BaseOperator):
-    """Copy a private image within its region. Returns the job's id.
+    """Copy a private image within its region, once whatever breaks. Returns the job's id.
+
+    A retry takes up the copy that an earlier try has begun; a clear begins another. Where a copy was taken up by its
+    image, because its job is not known, the job's id is ``image:<image id>``, which ``JobSensor`` understands.
 
     With ``wait_for_completion`` the task ends when the new image is ``active``, and pushes its id as XCom ``image_id``.
     A copy that finds no free slot (five run at once in a tenant) is sent again until the timeout. Source: the IMS page
     "Replicating an Image Within a Region". Every string argument is templated.
 
     :param image_id: the image to copy.
-    :param name: the new image's name: 1 to 128 letters, digits, ``-``, ``.``, ``_`` or spaces.
-    :param description: at most 1,024 characters, no line break, no ``<`` or ``>``.
-    :param cmk_id: the KMS key to encrypt the copy with. Without one the copy is not encrypted, even if the source is.
+    :param name: the new image's name: 1 to 128 letters, digits, ``-``, ``.``, ``_`` or spaces; the same in each try.
+    :param description: at most 980 characters (1,024 without fingerprint), no line break, no ``<`` or ``>``.
+    :param cmk_id: the KMS key to encrypt the copy with. Without one the copy is not encrypted.
     :param enterprise_project_id: the enterprise project of the copy; default: the default one.
     :param ims_conn_id: id of the Airflow connection.
     :param wait_for_completion: whether to wait for the new image.
     :param deferrable: whether to wait in the triggerer (no worker is held), else in the worker.
     :param poll_interval: seconds between looks at the job.
     :param timeout: seconds from the try's start after which waiting is given up; the copy goes on in the cloud.
+    :param copy_key: one image for this key and source image, across runs and clears; default: one for each clearing of
+        this task in this run.
+    :param fingerprint: whether to put a fingerprint of the copy key in front of the description. Without one a copy
+        whose answer is lost cannot be recognized, and fails the task for good.
+    :param submit_grace: seconds within which the cloud is taken to list a copy that it has accepted.
+    :param allow_decryption: whether an encrypted image may get a copy that is not encrypted (template: true, false).
     """
 
     template_fields: Sequence[str] = (
@@ -47,6 +76,8 @@ class CopyImageOperator(BaseOperator):
         "cmk_id",
         "enterprise_project_id",
         "ims_conn_id",
+        "copy_key",
+        "allow_decryption",
     )
     ui_color = "#e20074"
     ui_fgcolor = "#ffffff"
@@ -64,10 +95,14 @@ class CopyImageOperator(BaseOperator):
         deferrable: bool = True,
         poll_interval: float = 30,
         timeout: float = 7200,
+        copy_key: str | XComArg | None = None,
+        fingerprint: bool = True,
+        submit_grace: float = 60,
+        allow_decryption: bool | str = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.image_id = cast(str, image_id)  # these five are text once they are rendered
+        self.image_id = cast(str, image_id)  # these are text once they are rendered
         self.name = cast(str, name)
         self.description = cast("str | None", description)
         self.cmk_id = cast("str | None", cmk_id)
@@ -77,55 +112,152 @@ class CopyImageOperator(BaseOperator):
         self.deferrable = deferrable
         self.poll_interval = poll_interval
         self.timeout = timeout
-        set_retry_policy(
-            self, TaskDeferralError, TaskDeferralTimeout
-        )  # the copy has begun: a retry would begin another
-        check_seconds("poll_interval", poll_interval)
-        check_seconds("timeout", timeout)
-        checks = ((check_image_id, image_id), (check_name, name), (check_description, description))
-        for check, value in checks:
-            if is_known_at_parsing(value):
-                check(value)
+        self.copy_key = cast("str | None", copy_key)
+        self.fingerprint = fingerprint
+        self.submit_grace = submit_grace
+        self.allow_decryption = allow_decryption
+        self._known: dict[str, str | None] = {"key": None}
+        set_retry_policy(self)
+        self._check_at_parsing()
 
     def execute(self, context: Context) -> str:
-        from airflow_provider_ims.hooks import ImsHook
-        from airflow_provider_ims.waiting import Watch
+        is_resumed = bool(context.get("task_reschedule_count"))
+        return self._copy(context, deadline(context, self.timeout), is_resumed)
 
-        last_look = deadline(context, self.timeout)
-        with failures(), ImsHook(self.ims_conn_id) as hook:
-            job_id = self._submit(hook, last_look)
-            if self.wait_for_completion:
-                self._wait(hook, Watch(hook.client, job_id, self.poll_interval, last_look), context)
-        return job_id
+    def submit_again(self, context: Context, event: Mapping[str, str]) -> str:
+        """Go on after a pause for want of a free slot."""
+        return self._copy(context, datetime.fromisoformat(event["deadline"]), is_resumed=True)
 
-    def execute_complete(self, context: Context, event: dict[str, Any]) -> str:
+    def execute_complete(self, context: Context, event: Mapping[str, Any]) -> str:
         """Take what the trigger has seen."""
-        with failures():
-            context["ti"].xcom_push(key="image_id", value=success(event)["image_id"])
-        return str(event["job_id"])
+        self._known = {"key": event.get("copy_key"), "job_id": event["job_id"]}
+        with self._accounted():
+            self._succeed(context, success(event)["image_id"])
+            return str(event["job_id"])
 
-    def _submit(self, hook: ImsHook, last_look: datetime) -> str:
-        from airflow_provider_ims import protocol
-        from airflow_provider_ims.waiting import submit
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        if next_method != "__fail__":
+            return super().resume_execution(next_method, next_kwargs, context)
+        with self._accounted():  # Airflow's own time-out, or a trigger that could not run
+            with suppress(StateStoreError):
+                self._take_up(context)
+            return super().resume_execution(next_method, next_kwargs, context)
 
-        check_copy(self.image_id, self.name, self.description, self.cmk_id, self.enterprise_project_id)
-        order = partial(
-            protocol.copy_image,
+    def on_kill(self) -> None:
+        self._tell()
+
+    def _check_at_parsing(self) -> None:
+        for argument in ("poll_interval", "timeout", "submit_grace"):
+            check_seconds(argument, getattr(self, argument))
+        for check, value in ((check_image_id, self.image_id), (check_name, self.name)):
+            if is_known_at_parsing(value):
+                check(value)
+        if is_known_at_parsing(self.description):
+            check_description(self.description, self._longest_description)
+        if isinstance(self.allow_decryption, bool) or is_known_at_parsing(self.allow_decryption):
+            truth("allow_decryption", self.allow_decryption)
+
+    @property
+    def _longest_description(self) -> int:
+        return LONGEST_MARKED_DESCRIPTION if self.fingerprint else LONGEST_DESCRIPTION
+
+    def _copy(self, context: Context, last_look: datetime, is_resumed: bool) -> str:
+        from airflow_provider_ims.copying import Submission
+        from airflow_provider_ims.hooks import ImsHook
+
+        with self._accounted():
+            notes, noted = self._take_up(context)
+            order = self._order()
+            with ImsHook(self.ims_conn_id) as hook:
+                may_follow = context["ti"].try_number > 1 and not is_resumed and self.fingerprint
+                allowed = truth("allow_decryption", self.allow_decryption)
+                submission = Submission(hook.client, order, notes, may_follow, self.submit_grace, allowed)
+                left = (last_look - hook.client.now()).total_seconds()
+                hook.patience = max(0.0, min(hook.patience, left))
+                try:
+                    job_id = hook.perform(submission.submit(noted))
+                except ThrottledError as error:
+                    self._come_back(error, last_look)
+                self._known["job_id"] = job_id
+                self.log.info("Copying image %s to '%s': job %s", self.image_id, self.name, job_id)
+                image_id = self._wait(hook, submission.order, job_id, last_look) if self.wait_for_completion else None
+            self._succeed(context, image_id)
+            return job_id
+
+    def _take_up(self, context: Context) -> tuple[Notes, Mapping[str, Any]]:
+        """Where to note, and what earlier tries have noted."""
+        store = context.get("task_state_store")
+        noted = Notes(store, "copy").read()
+        key, always = default_copy_key(context, self.retries or 0, noted)
+        key = text(self.copy_key) or key
+        self._known = {"key": key, "job_id": noted.get("job_id") if noted.get("key") == key else None}
+        return Notes(store, "copy", always), noted
+
+    def _order(self) -> Order:
+        from airflow_provider_ims.idempotency import Order
+
+        others = (self.cmk_id, self.enterprise_project_id, self.copy_key)
+        check_copy(self.image_id, self.name, self.description, *others, longest=self._longest_description)
+        return Order(
+            key=cast(str, self._known["key"]),
             image_id=self.image_id,
             name=self.name,
-            description=self.description,
-            cmk_id=self.cmk_id,
-            enterprise_project_id=self.enterprise_project_id,
+            description=text(self.description),
+            cmk_id=text(self.cmk_id),
+            enterprise_project_id=text(self.enterprise_project_id),
+            marked=self.fingerprint,
         )
-        left = (last_look - hook.client.now()).total_seconds()
-        hook.patience = max(0.0, min(hook.patience, left))
-        job_id = hook.perform(submit(hook.client, order, last_look))
-        self.log.info("Copying image %s to '%s': job %s", self.image_id, self.name, job_id)
-        return job_id
 
-    def _wait(self, hook: ImsHook, watch: Watch, context: Context) -> None:
+    def _come_back(self, error: ThrottledError, last_look: datetime) -> NoReturn:
+        """Have the copy sent again later, without a worker until then."""
+        from airflow_provider_ims.copying import pause_for_slot
+        from airflow_provider_ims.triggers import SlotTrigger
+
+        now = datetime.now(UTC)
+        left = (last_look - now).total_seconds()
+        pause = pause_for_slot(max(SOONEST_RETURN, error.retry_after or 0.0), self.timeout - left, left)
+        if pause is None:
+            raise error
+        until = now + timedelta(seconds=pause)
+        self.log.info("No free slot; the copy is sent again at %s UTC: %s", f"{until:%H:%M:%S}", error)
+        if not self.deferrable:
+            raise AirflowRescheduleException(until)
+        trigger = SlotTrigger(until.isoformat(), last_look.isoformat())
+        patience = timedelta(seconds=pause) + DEFERRAL_MARGIN
+        self.defer(trigger=trigger, method_name="submit_again", timeout=patience)
+
+    def _wait(self, hook: ImsHook, order: Order, job_id: str, last_look: datetime) -> str:
+        from airflow_provider_ims.waiting import Watch
+
         hook.patience = 0  # what fails for a moment, the next look repeats
+        watch = Watch(hook.client, job_id, self.poll_interval, last_look, order)
         image = hook.perform(watch.look() if self.deferrable else watch.wait())
         if image is None:
             defer_until_over(self, self.ims_conn_id, watch)
-        context["ti"].xcom_push(key="image_id", value=image.id)
+        return image.id
+
+    def _succeed(self, context: Context, image_id: str | None) -> None:
+        if image_id:
+            self._known["image_id"] = image_id
+            context["ti"].xcom_push(key="image_id", value=image_id)
+        try:
+            Notes(context.get("task_state_store"), "copy").add(succeeded=True)
+        except StateStoreError as error:
+            self.log.warning("%s", error)
+
+    @contextmanager
+    def _accounted(self) -> Iterator[None]:
+        """Within, whatever fails or interrupts the task says what is known of the copy."""
+        with failures():
+            try:
+                yield
+            except (TaskDeferred, AirflowRescheduleException):
+                raise
+            except BaseException:
+                self._tell()
+                raise
+
+    def _tell(self) -> None:
+        from airflow_provider_ims.idempotency import account
+
+        self.log.error("%s", account(**self._known))

@@ -12,8 +12,19 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote, urlencode
 
-from airflow_provider_ims.errors import LoginRefusedError, MalformedResponseError, RefusedError
-from airflow_provider_ims.models import Credentials, Image, Job, Request, Response, Service, Token, instant, text
+from airflow_provider_ims.errors import LoginRefusedError, MalformedResponseError, NotFoundError, RefusedError
+from airflow_provider_ims.models import (
+    IMAGE_JOB,
+    Credentials,
+    Image,
+    Job,
+    Request,
+    Response,
+    Service,
+    Token,
+    instant,
+    text,
+)
 from airflow_provider_ims.refusals import refusal_of, request_id
 
 T = TypeVar("T")
@@ -69,9 +80,23 @@ def copy_image(
 
 
 def get_job(at: Service, job_id: str) -> Call[Job]:
-    """GET /v1/{project_id}/jobs/{job_id}: how far an asynchronous job has come."""
+    """GET /v1/{project_id}/jobs/{job_id}: how far an asynchronous job has come; ``image:<id>``: by the image itself."""
+    if job_id.startswith(IMAGE_JOB):
+        return _image_job(at, job_id.removeprefix(IMAGE_JOB))
     request = Request("GET", f"{at.url}/v1/{at.project_id}/jobs/{quote(job_id, safe='')}")
     return Call(request, _reader(lambda answer: Job.parse(_document(answer)), f"look at job {job_id}"))
+
+
+def _image_job(at: Service, image_id: str) -> Call[Job]:
+    call = get_image(at, image_id)
+
+    def read(answer: Response) -> Job:
+        try:
+            return Job.of_image(call.read(answer))
+        except NotFoundError:
+            return Job.without_image(image_id)
+
+    return Call(call.request, read)
 
 
 def get_image(at: Service, image_id: str) -> Call[Image]:

@@ -36,8 +36,8 @@ LONGEST_MESSAGE = 400
 THROTTLING_CODES = frozenset({"IMG.0060", "IMG.0187", "APIGW.0308", "IAM.0012"})
 """Refused for now, before any work began (whatever the HTTP status)."""
 
-INTERNAL_JOB_CODES = frozenset({"IMG.0014", "IMG.0018", "IMG.0061"})
-"""A job that FAILed with one of these, or with none, may succeed when tried again."""
+INTERNAL_CODES = frozenset({"IMG.0014", "IMG.0018", "IMG.0061"})
+"""The cloud itself broke: a request or a job (also one that FAILed with no code) may succeed when tried again."""
 
 UNKNOWN_JOB_CODES = frozenset({"IMG.0023", "IMG.0121"})
 """What the cloud may say of a job id that it does not know (yet)."""
@@ -125,7 +125,7 @@ def refusal_of(response: Response, action: str, permission: str | None = None) -
 
 def job_failure(job: Job) -> ImsError:
     """The error that a job's FAIL is."""
-    internal = job.error_code is None or job.error_code in INTERNAL_JOB_CODES
+    internal = job.error_code is None or job.error_code in INTERNAL_CODES
     reason = " ".join((job.fail_reason or "no reason given").split())[:LONGEST_MESSAGE]
     advice = ADVICE.get(job.error_code or "", "")
     message = " ".join(filter(None, (f"Job {job.job_id} ended with FAIL: {reason.rstrip('.')}.", advice)))
@@ -166,7 +166,7 @@ def _seconds_until(instant: datetime) -> float:
 def _kind(status: int, code: str | None) -> type[ImsError]:
     if status == 429 or code in THROTTLING_CODES:
         return ThrottledError
-    if status == 408 or status >= 500:
+    if status == 408 or status >= 500 or code in INTERNAL_CODES:
         return UnavailableError
     if status == 403 or code in _FORBIDDEN_CODES:
         return ForbiddenError

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
-from airflow.sdk.exceptions import AirflowRuntimeError, AirflowSensorTimeout, AirflowSkipException
+from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException
 
 from airflow_provider_ims.arguments import check_job_id, check_seconds
-from airflow_provider_ims.errors import ImsError, ImsPermanentError, JobTimeoutError
+from airflow_provider_ims.errors import ImsError, ImsPermanentError, JobTimeoutError, StateStoreError
 from airflow_provider_ims.failures import for_airflow, set_retry_policy
 from airflow_provider_ims.tasks import SOONEST_RETURN, Notes, deadline, defer_until_over, is_known_at_parsing, success
 
@@ -89,8 +89,11 @@ class JobSensor(BaseSensorOperator):
     def _recall(self, context: Context) -> None:
         """Go on from what this try's process before a reschedule has seen."""
         looks = int(context.get("task_reschedule_count") or 0)
-        self._notes = Notes.of(context, "looks")
-        noted = self._notes.read() if looks else {}
+        self._notes, noted = Notes(context.get("task_state_store"), "looks"), dict[str, Any]()
+        try:
+            noted = self._notes.read() if looks else {}
+        except StateStoreError as error:
+            self.log.warning("What the last look has seen is not known: %s", error)
         if self._notes.store is None:
             self._watch.unknown_looks = looks  # the most that it can be
         elif noted.get("try") == context["ti"].try_number:
@@ -109,8 +112,8 @@ class JobSensor(BaseSensorOperator):
             return
         try:
             self._notes.write(**seen)
-        except AirflowRuntimeError as problem:
-            self.log.warning("Airflow's task state store did not take what the look has seen: %s", problem)
+        except StateStoreError as error:
+            self.log.warning("What the look has seen is not kept: %s", error)
 
     def _get_next_poke_interval(self, *args: Any, **kwargs: Any) -> float:
         pause = self._watch.until_next_look()
@@ -122,7 +125,7 @@ class JobSensor(BaseSensorOperator):
         try:
             yield
         except ImsError as error:
-            if self.never_fail or (self.soft_fail and isinstance(error, ImsPermanentError)):
+            if self.never_fail or (self.soft_fail and isinstance(error, ImsPermanentError | JobTimeoutError)):
                 raise AirflowSkipException(str(error)) from error
             if isinstance(error, JobTimeoutError):
                 raise AirflowSensorTimeout(str(error)) from error

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, cast
 
-from airflow_provider_ims.errors import ImsError
+from airflow.sdk.exceptions import AirflowRuntimeError
+
+from airflow_provider_ims.errors import ImsError, StateStoreError
+from airflow_provider_ims.idempotency import account, copy_key
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context
@@ -26,32 +30,60 @@ class Notes:
     """What a task's process leaves to the next one under ``key``, in Airflow's task state store.
 
     A store belongs to one task of one run, mapped index included; tries share it. Airflow below 3.3 has none: there
-    nothing is kept. Both methods raise ``AirflowRuntimeError`` where Airflow refuses.
+    nothing is kept. ``always``: facts that each note has. Both methods raise ``StateStoreError`` where Airflow refuses.
     """
 
     store: Any
     key: str
+    always: Mapping[str, Any] = field(default_factory=dict)
 
     VERSION: ClassVar[int] = 1
 
-    @classmethod
-    def of(cls, context: Context, key: str) -> Notes:
-        return cls(context.get("task_state_store"), key)
-
     def read(self) -> dict[str, Any]:
         """What was written last; empty where nothing was, or in a form of another version."""
-        kept = self.store.get(self.key) if self.store is not None else None
+        with _store_errors():
+            kept = self.store.get(self.key) if self.store is not None else None
         return kept if isinstance(kept, dict) and kept.get("version") == self.VERSION else {}
 
     def write(self, **facts: Any) -> None:
         """Put these, all of them JSON, in the place of what was there."""
         if self.store is not None:
-            self.store.set(self.key, {"version": self.VERSION, **facts})
+            with _store_errors():
+                self.store.set(self.key, {"version": self.VERSION, **self.always, **facts})
+
+    def add(self, **facts: Any) -> None:
+        """Put these beside what was there."""
+        self.write(**{**self.read(), **facts})
+
+
+@contextmanager
+def _store_errors() -> Iterator[None]:
+    try:
+        yield
+    except AirflowRuntimeError as problem:
+        raise StateStoreError(f"Airflow's task state store does not answer: {problem}.") from None
 
 
 def is_known_at_parsing(value: object) -> bool:
     """Whether an argument holds no template and no other task's output, so that it can be checked at once."""
     return value is None or (isinstance(value, str) and "{{" not in value and "{%" not in value)
+
+
+def default_copy_key(context: Context, retries: int, noted: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The copy key of a task where its author gives none, and what must be noted to find it again.
+
+    A clear raises ``max_tries`` and a retry does not. Where ``retries`` was lowered meanwhile a clear leaves it, too;
+    then it is a clear if the task had succeeded.
+    """
+    run, ti = context["dag_run"], cast(Any, context["ti"])
+    same = noted.get("max_tries") == ti.max_tries
+    again = noted.get("again", 0) if same else 0
+    if same and noted.get("succeeded") and retries < noted["retries"]:
+        again += 1
+    clearing = f"{ti.max_tries}s{again}" if again else f"{ti.max_tries}"
+    began = run.start_date.isoformat() if run.start_date else ""
+    key = copy_key(ti.dag_id, ti.run_id, began, ti.task_id, ti.map_index, clearing=clearing)
+    return key, {"max_tries": ti.max_tries, "retries": retries, "again": again}
 
 
 def deadline(context: Context, timeout: float) -> datetime:
@@ -72,9 +104,11 @@ def defer_until_over(operator: BaseOperator, ims_conn_id: str, watch: Watch) -> 
         poll_interval=watch.poll_interval,
         deadline=watch.deadline.isoformat(),
         first_look=(now + timedelta(seconds=max(SOONEST_RETURN, pause))).isoformat(),
+        order=asdict(watch.order) if watch.order else None,
     )
     until = f"{watch.deadline:%Y-%m-%d %H:%M} UTC"
-    operator.log.info("Waiting for job %s in the triggerer until %s", watch.job_id, until)
+    known = account(watch.order.key if watch.order else None, watch.job_id)
+    operator.log.info("Waiting in the triggerer until %s. %s", until, known)
     patience = max(watch.deadline - now, timedelta(0)) + DEFERRAL_MARGIN
     operator.defer(trigger=trigger, method_name="execute_complete", timeout=patience)
 

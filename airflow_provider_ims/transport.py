@@ -82,7 +82,7 @@ def run(
             reply = error = None
             try:
                 match step:
-                    case Request() if patience:
+                    case Request() if patience and not step.once:
                         reply = run(repeated(step, patience), send, 0.0, sleep)
                     case Request():
                         reply = send(step)
@@ -113,7 +113,7 @@ async def run_async(
             reply = error = None
             try:
                 match step:
-                    case Request() if patience:
+                    case Request() if patience and not step.once:
                         reply = await run_async(repeated(step, patience), send, 0.0, sleep)
                     case Request():
                         reply = await send(step)

@@ -1,4 +1,4 @@
-"""``JobTrigger``: waits for a job in the triggerer. It only reads, and holds nothing that a restart would lose."""
+"""What waits in the triggerer, and only reads: ``JobTrigger`` for a job, ``SlotTrigger`` for another try at a copy."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ class JobTrigger(BaseTrigger):
     :param poll_interval: seconds between looks.
     :param deadline: the instant of the last look, in ISO format with an offset (default: in two hours).
     :param first_look: the instant before which it does not look, likewise (default: at once).
+    :param order: the fields of the ``idempotency.Order`` that the job carries out; with them the last look also sees
+        whether the image is as ordered and the only one, and the event has ``copy_key``.
     """
 
     def __init__(
@@ -34,6 +36,7 @@ class JobTrigger(BaseTrigger):
         poll_interval: float = 30.0,
         deadline: str | None = None,
         first_look: str | None = None,
+        order: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.job_id = job_id
@@ -41,29 +44,65 @@ class JobTrigger(BaseTrigger):
         self.poll_interval = poll_interval
         self.deadline = deadline or (datetime.now(UTC) + timedelta(seconds=DEFAULT_TIMEOUT)).isoformat()
         self.first_look = first_look
+        self.order = order
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        kwargs = ("job_id", "ims_conn_id", "poll_interval", "deadline", "first_look")
+        kwargs = ("job_id", "ims_conn_id", "poll_interval", "deadline", "first_look", "order")
         return "airflow_provider_ims.triggers.JobTrigger", {name: getattr(self, name) for name in kwargs}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         if self.first_look:  # before anything that could fail, and so come back too soon
-            early = datetime.fromisoformat(self.first_look) - datetime.now(UTC)
-            await asyncio.sleep(max(0.0, early.total_seconds()))
+            await _sleep_until(self.first_look)
         try:
             event = await self._wait()
         except ImsError as error:
             event = {"status": "error", **error.to_event()}
-        yield TriggerEvent({"job_id": self.job_id, **event})
+        key = {"copy_key": self.order["key"]} if self.order else {}
+        yield TriggerEvent({"job_id": self.job_id, **key, **event})
+
+    async def on_kill(self) -> None:
+        """Say what goes on when a user marks or clears the waiting task (called since Airflow 3.3)."""
+        from airflow_provider_ims.idempotency import account
+
+        self.log.warning("The task does not wait any more. %s", account((self.order or {}).get("key"), self.job_id))
 
     async def _wait(self) -> dict[str, Any]:
         from airflow_provider_ims.arguments import check_job_id, check_seconds
         from airflow_provider_ims.hooks import ImsAsyncHook
+        from airflow_provider_ims.idempotency import Order
         from airflow_provider_ims.waiting import Watch
 
         check_job_id(self.job_id)
         check_seconds("poll_interval", self.poll_interval)
         async with ImsAsyncHook(self.ims_conn_id, patience=0) as hook:  # what fails for a moment, the next look repeats
-            watch = Watch(hook.client, self.job_id, self.poll_interval, datetime.fromisoformat(self.deadline))
+            deadline, order = datetime.fromisoformat(self.deadline), self.order and Order(**self.order)
+            watch = Watch(hook.client, self.job_id, self.poll_interval, deadline, order or None)
             image = await hook.perform(watch.wait())
         return {"status": "success", "image_id": image.id, "image_name": image.name}
+
+
+class SlotTrigger(BaseTrigger):
+    """Fires when it is time to send a copy again for which the cloud had no free slot.
+
+    The event is ``{"deadline"}``.
+
+    :param until: the instant at which it fires, in ISO format with an offset.
+    :param deadline: the instant after which no slot is waited for any more, likewise.
+    """
+
+    def __init__(self, until: str, deadline: str) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.until = until
+        self.deadline = deadline
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        return "airflow_provider_ims.triggers.SlotTrigger", {"until": self.until, "deadline": self.deadline}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        await _sleep_until(self.until)
+        yield TriggerEvent({"deadline": self.deadline})
+
+
+async def _sleep_until(instant: str) -> None:
+    early = datetime.fromisoformat(instant) - datetime.now(UTC)
+    await asyncio.sleep(max(0.0, early.total_seconds()))

@@ -7,11 +7,9 @@ Nothing but SUCCESS with an image that is ``active`` is success. It only reads; 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
-from itertools import count
 
 from airflow_provider_ims import protocol
 from airflow_provider_ims.auth import Client, Conversation, Pause, jitter
@@ -23,10 +21,10 @@ from airflow_provider_ims.errors import (
     MalformedResponseError,
     NotFoundError,
     RefusedError,
-    ThrottledError,
 )
-from airflow_provider_ims.models import Image, Job, JobStatus, Service
-from airflow_provider_ims.protocol import Call
+from airflow_provider_ims.idempotency import Order
+from airflow_provider_ims.listing import own_images
+from airflow_provider_ims.models import GONE, Image, Job, JobStatus
 from airflow_provider_ims.refusals import UNKNOWN_JOB_CODES, job_failure
 
 log = logging.getLogger(__name__)
@@ -37,26 +35,8 @@ TOLERATED_UNKNOWN_LOOKS = 3
 JITTER = 0.1
 """Looks stay this part of the interval apart from a fixed beat, so that many waits do not look together."""
 
-SLOT_PAUSE = 30.0
-"""Seconds after which a copy is first sent again that found no free slot; they grow up to ``LONGEST_PAUSE``."""
-
 LONGEST_PAUSE = 300.0
 """Seconds between looks that fail, at most (unless the interval is longer, or the cloud asks for more)."""
-
-
-def submit(client: Client, order: Callable[[Service], Call[str]], deadline: datetime) -> Conversation[str]:
-    """Begin a copy, waiting for a free slot until the deadline where the cloud has too many; returns the job's id."""
-    for attempt in count():
-        try:
-            return (yield from client.ask(order))
-        except ThrottledError as error:
-            ceiling = min(LONGEST_PAUSE, SLOT_PAUSE * 2 ** min(attempt, 10))
-            pause = max(error.retry_after or 0.0, jitter(SLOT_PAUSE / 2, ceiling))
-            if client.now() + timedelta(seconds=pause) >= deadline:
-                raise
-            log.info("No free slot, the copy is sent again in %.0f s: %s", pause, error)
-            yield Pause(pause)
-    raise AssertionError("count() has no end")
 
 
 @dataclass(slots=True)
@@ -71,6 +51,7 @@ class Watch:
     job_id: str
     poll_interval: float
     deadline: datetime
+    order: Order | None = None
     failures: int = 0
     unknown_looks: int = 0
     state: str = "not known"
@@ -102,11 +83,14 @@ class Watch:
         """Look once: the image when it is ready, ``None`` while it is not, or while nobody can say.
 
         Raises ``JobFailedError`` / ``JobInterruptedError`` for a job that ended with FAIL, ``ImageUnusableError`` for a
-        SUCCESS without a usable image, ``RefusedError`` / ``LoginRefusedError`` where looking is not allowed.
+        SUCCESS without a usable image, ``CopyConflictError`` for an image that is not as ordered, or one too many,
+        ``RefusedError`` / ``LoginRefusedError`` where looking is not allowed.
         """
         self.pause = self.poll_interval * jitter(1 - JITTER, 1 + JITTER)
         try:
             job = yield from self.client.ask(partial(protocol.get_job, job_id=self.job_id))
+            if job.reported_status == GONE:
+                raise NotFoundError(f"Image {job.image_id} is not there any more: it was deleted.")
             image = (yield from self._image_of(job)) if job.status is JobStatus.SUCCESS else None
         except ImsTransientError as error:
             self._no_news(error)
@@ -121,7 +105,16 @@ class Watch:
     def _image_of(self, job: Job) -> Conversation[Image]:
         if not job.image_id:
             raise MalformedResponseError(f"Job {job.job_id} says SUCCESS, but names no image.")
-        return (yield from self.client.ask(partial(protocol.get_image, image_id=job.image_id)))
+        if self.order and self.order.marked:
+            images = yield from own_images(self.client)
+            if listed := self.order.verify(job.image_id, images):
+                return listed
+        image = yield from self.client.ask(partial(protocol.get_image, image_id=job.image_id))
+        if self.order and self.order.marked and not image.is_dead:
+            return replace(image, status="not listed yet")
+        if self.order and image.is_active:
+            self.order.check(image)
+        return image
 
     def _verdict(self, job: Job, image: Image | None) -> Image | None:
         if job.status is JobStatus.FAIL:

@@ -53,6 +53,11 @@ class TaskInstance:
     """As much of Airflow's task instance as an operator asks for."""
 
     start_date: datetime = field(default_factory=lambda: datetime.now(UTC))
+    dag_id: str = "a_dag"
+    run_id: str = "a_run"
+    task_id: str = "a_task"
+    map_index: int = -1
+    max_tries: int = 0
     first_reschedule: datetime | None = None
     xcom: dict[str, Any] = field(default_factory=dict)
     try_number: int = 1
@@ -62,6 +67,13 @@ class TaskInstance:
 
     def xcom_push(self, key: str, value: Any) -> None:
         self.xcom[key] = value
+
+
+@dataclass
+class DagRun:
+    """As much of Airflow's DAG run as an operator asks for."""
+
+    start_date: datetime | None = datetime(2026, 1, 31, 23, tzinfo=UTC)
 
 
 class StateStore:
@@ -89,7 +101,7 @@ class Run:
 def run_task(task: Any, ti: TaskInstance | None = None, **context: Any) -> Run:
     """Execute a task; what it defers is run from what the database would keep, without the wait for the first look."""
     ti = ti or TaskInstance()
-    context = {"ti": ti, "task_reschedule_count": 0} | context
+    context = {"ti": ti, "task_reschedule_count": 0, "dag_run": DagRun()} | context
     try:
         return Run(task.execute(context), ti.xcom)
     except TaskDeferred as deferred:

@@ -33,6 +33,7 @@ class World:
 
     def __init__(self, *, on_loop: bool = False, directory: Path | None = None, **cloud: Any) -> None:
         self.now = datetime(2026, 1, 31, 23, 0, tzinfo=UTC)
+        self.elapsed = 0.0
         self.cloud = Cloud(CloudSettings(**cloud), lambda: self.now)
         self.on_loop = on_loop
         self.reachable = True
@@ -45,7 +46,7 @@ class World:
         cloud = self.cloud.settings
         extra = {"region": cloud.region, "domain_name": cloud.domain_name, "iam_endpoint": f"{ADDRESS}/v3"}
         connection = {"login": cloud.user_name, "password": cloud.password, "host": ADDRESS, "extra": extra} | fields
-        return Client(Settings.of("ims_default", **connection), TokenStore(directory), lambda: self.now)
+        return Client(Settings.of("ims_default", **connection), TokenStore(directory), lambda: self.now, lambda: self.elapsed)
 
     def perform(self, conversation: Conversation[T], patience: float = 0.0) -> T:
         if self.on_loop:
@@ -58,6 +59,7 @@ class World:
 
     def wait(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
+        self.elapsed += seconds
 
     @property
     def log_ins(self) -> int:

@@ -34,8 +34,8 @@ def status_of(image: StoredImage, state: State) -> str | None:
 def _copy_status(job: CopyJob, now: datetime, settings: Settings) -> str | None:
     match job.phase(now):
         case "FAIL":
-            remains = settings.image_after_fail == "killed" and settings.image_appears != "success"
-            return "killed" if remains else None
+            remains = settings.image_after_fail != "removed" and settings.image_appears != "success"
+            return settings.image_after_fail if remains else None
         case "SUCCESS":
             settled = now >= job.ends_at + timedelta(seconds=settings.active_lag)
             return settings.image_after_success if settled else "saving"
@@ -90,6 +90,8 @@ def image_document(image: StoredImage, state: State) -> dict[str, Any]:
         **_when_set(image),
         **_origin(image, settings),
     }
+    if image.job and state.now() < created + timedelta(seconds=settings.description_lag):
+        document["__description"] = ""
     if status == "active":
         document |= {"active_at": document["updated_at"], "__image_size": str(image.size)}
     return document

@@ -57,9 +57,12 @@ class Settings:
         "running", "which moment of the job makes the copy's image"
     )
     list_lag: float = _setting(0.0, "how much later than that the image shows up in lists")
+    description_lag: float = _setting(0.0, "how much later than that it shows its description")
     active_lag: float = _setting(0.0, "how long the image stays saving after its job is SUCCESS")
     image_after_success: Literal["active", "saving", "killed"] = _setting("active", "status of a copied image")
-    image_after_fail: Literal["killed", "removed"] = _setting("killed", "what becomes of the image of a job that FAILs")
+    image_after_fail: Literal["killed", "removed", "saving"] = _setting(
+        "killed", "what becomes of the image of a job that FAILs"
+    )
     delete_seconds: float = _setting(0.0, "how long a deleted image is still shown")
     native_errors: Literal["html", "plain", "json"] = _setting("html", "error bodies of the native /v2/images calls")
 

@@ -94,6 +94,9 @@ UNCLEAR = [
     Fault("copy", "status", times=None, status=502),
     Fault("copy", "status", times=None, status=503),
     Fault("copy", "status", times=None, status=408),
+    Fault("copy", "status", times=None, status=400, code="IMG.0014"),
+    Fault("copy", "status", times=None, status=400, code="IMG.0018"),
+    Fault("copy", "status", times=None, status=400, code="IMG.0061"),
     Fault("copy", "truncated", times=None),
     Fault("copy", "bad_json", times=None),
     Fault("copy", "empty", times=None, when="after"),
@@ -139,7 +142,8 @@ def test_a_copy_that_was_never_sent_is_sent_again(world: World) -> None:
 
 @pytest.mark.parametrize(("status", "kind"), [(400, RefusedError), (403, ForbiddenError), (302, RefusedError)])
 def test_a_copy_that_was_refused_is_sent_once(world: World, status: int, kind: type[ImsError]) -> None:
-    world.cloud.faults.add(Fault("copy", "status", times=None, status=status))
+    code = "IMG.0001" if status == 400 else None
+    world.cloud.faults.add(Fault("copy", "status", times=None, status=status, code=code))
     with pytest.raises(kind):
         world.ask(COPY, patience=600.0)
     assert world.counted("POST copy") == 1

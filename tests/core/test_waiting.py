@@ -12,7 +12,7 @@ import pytest
 from airflow_provider_ims import errors
 from airflow_provider_ims.models import Image
 from airflow_provider_ims.simulator.faults import Fault
-from airflow_provider_ims.waiting import LONGEST_PAUSE, Watch, submit
+from airflow_provider_ims.waiting import LONGEST_PAUSE, Watch
 from tests.world import COPY, World
 
 NEVER = 1e9
@@ -145,7 +145,8 @@ def test_only_looks_in_a_row_count(world: World) -> None:
 
 @pytest.mark.parametrize("status", [400, 401, 403])
 def test_a_look_that_is_refused_is_an_error_at_once(world: World, status: int) -> None:
-    world.cloud.faults.add(Fault("job", "status", times=None, status=status))
+    code = "IMG.0001" if status == 400 else None
+    world.cloud.faults.add(Fault("job", "status", times=None, status=status, code=code))
     with pytest.raises(errors.RefusedError, match=f"HTTP {status}"):
         wait(world)
     assert world.pauses == []
@@ -212,30 +213,3 @@ def test_a_fail_shows_code_and_reason(world: World, details: str, code: str, kin
     world.cloud.change(fail_code=code, fail_reason="It broke.", fail_details=details)
     with pytest.raises(kind, match=rf"ended with FAIL: It broke\..*\[{code}\]"):
         wait(world)
-
-
-def order(world: World, timeout: float) -> str:
-    return world.perform(submit(world.client, COPY, world.now + timedelta(seconds=timeout)))
-
-
-def test_a_copy_waits_for_a_free_slot(world: World) -> None:
-    world.cloud.change(copy_seconds=600.0)
-    assert len({order(world, 3600.0) for _ in range(6)}) == len(world.cloud.jobs) == 6
-    assert 600 <= sum(world.pauses) <= 600 + LONGEST_PAUSE
-    assert min(world.pauses) >= 15
-
-
-def test_no_slot_until_the_deadline_is_throttling(world: World) -> None:
-    world.cloud.change(copy_seconds=NEVER, concurrent_copies=0)
-    with pytest.raises(errors.ThrottledError, match="pool of 5"):
-        order(world, 1000.0)
-    assert sum(world.pauses) < 1000
-    assert world.counted("POST copy") > 3
-
-
-@pytest.mark.parametrize(("retry_after", "sent"), [(90, 2), (999, 2), (1001, 1), (int("9" * 400), 1)])
-def test_a_copy_waits_as_long_as_the_cloud_asks(world: World, retry_after: int, sent: int) -> None:
-    world.cloud.faults.add(Fault("copy", "status", status=429, retry_after=retry_after))
-    with nullcontext() if sent == 2 else pytest.raises(errors.ThrottledError):
-        order(world, 1000.0)
-    assert (world.counted("POST copy"), sum(world.pauses)) == (sent, retry_after if sent == 2 else 0)
