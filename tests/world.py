@@ -46,7 +46,9 @@ class World:
         cloud = self.cloud.settings
         extra = {"region": cloud.region, "domain_name": cloud.domain_name, "iam_endpoint": f"{ADDRESS}/v3"}
         connection = {"login": cloud.user_name, "password": cloud.password, "host": ADDRESS, "extra": extra} | fields
-        return Client(Settings.of("ims_default", **connection), TokenStore(directory), lambda: self.now, lambda: self.elapsed)
+        return Client(
+            Settings.of("ims_default", **connection), TokenStore(directory), lambda: self.now, lambda: self.elapsed
+        )
 
     def perform(self, conversation: Conversation[T], patience: float = 0.0) -> T:
         if self.on_loop:
@@ -102,21 +104,66 @@ class World:
         while len(ends) < len(conversations):
             for number in set(range(len(conversations))) - set(ends):
                 try:
-                    replies[number] = self._carry_out(conversations[number].send(replies.get(number)))
+                    replies[number] = self.carry_out(conversations[number].send(replies.get(number)))
                 except StopIteration as end:
                     ends[number] = end.value
                 except ImsError as error:
                     ends[number] = error
         return [ends[number] for number in range(len(conversations))]
 
-    def _carry_out(self, step: Step) -> Any:
+    def carry_out(self, step: Step) -> Any:
+        """Do what one step of a conversation asks for."""
         match step:
             case Request():
-                return self.answer(step)
+                return self._send(step)
             case Pause():
-                return self.wait(step.seconds)
+                return self._sleep(step.seconds)
             case _:
                 return step()
+
+
+class Walk:
+    """A conversation carried out one step at a time: ``step`` is what comes next, None when it is over."""
+
+    def __init__(self, world: World, conversation: Conversation[Any]) -> None:
+        self._world, self._conversation = world, conversation
+        self.result: Any = None
+        self.error: ImsError | None = None
+        self.step: Step | None = None
+        self._advance(lambda: conversation.send(None))
+
+    def go(self) -> None:
+        """Carry the step out, and go on to the next one."""
+        assert self.step is not None
+        try:
+            reply = self._world.carry_out(self.step)
+        except ImsError as error:
+            problem = error  # the name of an exception does not outlive its block
+            self._advance(lambda: self._conversation.throw(problem))
+        else:
+            self._advance(lambda: self._conversation.send(reply))
+
+    def until_post(self) -> Walk:
+        """Go on to where the copy is to be sent."""
+        while not (isinstance(self.step, Request) and self.step.method == "POST"):
+            self.go()
+        return self
+
+    def to_the_end(self) -> Any:
+        """What the conversation returns; raises what it raises."""
+        while self.step is not None:
+            self.go()
+        if self.error:
+            raise self.error
+        return self.result
+
+    def _advance(self, advance: Callable[[], Step]) -> None:
+        try:
+            self.step = advance()
+        except StopIteration as end:
+            self.step, self.result = None, end.value
+        except ImsError as error:
+            self.step, self.error = None, error
 
 
 def stop(conversation: Conversation[Any], reply: object = None) -> Any:
