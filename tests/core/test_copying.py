@@ -11,7 +11,6 @@ import pytest
 from airflow_provider_ims import errors
 from airflow_provider_ims.copying import FRESH, LONGEST_SLOT_PAUSE, Submission, pause_for_slot
 from airflow_provider_ims.idempotency import Order, copy_key
-from airflow_provider_ims.models import Request
 from airflow_provider_ims.simulator.faults import Fault
 from airflow_provider_ims.simulator.nouns import StoredImage
 from airflow_provider_ims.simulator.seeds import (
@@ -207,7 +206,7 @@ def test_a_copy_is_sent_once_whatever_patience_there_is(tries: Tries, status: in
 
 @pytest.mark.parametrize("where", range(6))
 def test_a_process_that_dies_anywhere_leaves_one_image(either: Tries, where: int) -> None:
-    """Killed before each step of the first try: look, source, note, copy, note, end. The list lags as it may at most."""
+    """Killed before each step of the first try: look, source, note, copy, note, end. The list lags all it may."""
     either.world.cloud.change(list_lag=GRACE, copy_seconds=1000.0, init_part=0.0)
     dying = Walk(either.world, either.submission().submit({}))
     for _ in range(where):
