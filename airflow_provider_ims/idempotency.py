@@ -29,13 +29,13 @@ def copy_key(*task: object, clearing: str) -> str:
     return f"{'/'.join(map(str, task))}#{clearing}"
 
 
-def account(key: str | None, job_id: str | None = None, image_id: str | None = None) -> str:
+def account(key: str | None, job_id: str | None = None, image_id: str | None = None, *, is_over: bool = False) -> str:
     """What is known of a copy, for whoever finds its task failed, killed or waiting."""
     facts = [f"Copy key '{key}' (given as `copy_key` it takes up the same copy)"] if key else []
-    facts += [f"job {job_id}"] if job_id else ["no job is known"]
+    facts += [f"job {job_id}" if job_id else "no job is known"]
     facts += [f"image {image_id}"] if image_id else []
-    goes_on = "What was begun goes on in the cloud: a copy cannot be cancelled, and nothing is deleted."
-    return f"{', '.join(facts)}. {goes_on}"
+    goes_on = " It goes on in the cloud: a copy cannot be cancelled, and nothing is deleted."
+    return f"{', '.join(facts)}.{goes_on if job_id and not is_over else ''}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,13 @@ from airflow_provider_ims.arguments import (
     check_seconds,
     truth,
 )
-from airflow_provider_ims.errors import StateStoreError, ThrottledError
+from airflow_provider_ims.errors import (
+    ImageUnusableError,
+    JobFailedError,
+    JobInterruptedError,
+    StateStoreError,
+    ThrottledError,
+)
 from airflow_provider_ims.failures import failures, set_retry_policy
 from airflow_provider_ims.models import text
 from airflow_provider_ims.tasks import (
@@ -253,11 +259,11 @@ class CopyImageOperator(BaseOperator):
                 yield
             except (TaskDeferred, AirflowRescheduleException):
                 raise
-            except BaseException:
-                self._tell()
+            except BaseException as error:
+                self._tell(is_over=isinstance(error, JobFailedError | JobInterruptedError | ImageUnusableError))
                 raise
 
-    def _tell(self) -> None:
+    def _tell(self, is_over: bool = False) -> None:
         from airflow_provider_ims.idempotency import account
 
-        self.log.error("%s", account(**self._known))
+        self.log.error("%s", account(**self._known, is_over=is_over))

@@ -157,8 +157,10 @@ def test_the_images_of_earlier_clearings_are_told_with_their_keys(caplog: pytest
     assert "image i2 'golden' (active)" in told
 
 
-def test_an_account_says_what_is_known() -> None:
-    assert account("my key", "j1", "i1").startswith("Copy key 'my key' (given as `copy_key` it takes up the same copy)")
-    assert ", job j1, image i1. What was begun goes on in the cloud" in account("my key", "j1", "i1")
-    assert account(None) == account(None, None)
-    assert "no job is known" in account(None)
+def test_an_account_says_what_is_known_and_what_goes_on() -> None:
+    goes_on = " It goes on in the cloud: a copy cannot be cancelled, and nothing is deleted."
+    known = "Copy key 'my key' (given as `copy_key` it takes up the same copy), job j1"
+    assert account("my key", "j1") == f"{known}.{goes_on}"
+    assert account("my key", "j1", "i1", is_over=True) == f"{known}, image i1."
+    assert account(None, "j1") == f"job j1.{goes_on}"
+    assert account(None) == "no job is known."
