@@ -21,8 +21,7 @@ with DAG(
             type="string",
             pattern=UUID,
             title="Source image",
-            description="The id (a UUID) of a private image that is active, neither ISO nor full-ECS. The default is "
-            "the simulator's.",
+            description="The id (a UUID) of a private, active image. The default is the simulator's.",
         ),
         "name": Param(
             "copied-by-hand",
@@ -44,6 +43,19 @@ with DAG(
             title="Encryption key ID",
             description="The id of the KMS key to encrypt the copy with. Without one the copy is not encrypted.",
         ),
+        "allow_decryption": Param(
+            False,
+            type="boolean",
+            title="Allow decryption",
+            description="Whether an encrypted image may get a copy that is not encrypted.",
+        ),
+        "copy_key": Param(
+            None,
+            type=["null", "string"],
+            title="Copy key",
+            description="To take up a copy that was begun before (after a timeout, say): the copy key that its task's "
+            "log shows.",
+        ),
     },
 ) as dag:
     copy = CopyImageOperator(
@@ -52,5 +64,7 @@ with DAG(
         name="{{ params.name }}",
         description="{{ params.description or '' }}",
         cmk_id="{{ params.cmk_id or '' }}",
+        allow_decryption="{{ params.allow_decryption }}",
+        copy_key="{{ params.copy_key or '' }}",
     )
     JobSensor(task_id="wait_for_copy", job_id=copy.output, poke_interval=10)  # a person is waiting

@@ -22,8 +22,8 @@ def failed_once(run: Run, task_id: str = "copy_image", map_index: int = -1) -> s
 @pytest.mark.parametrize(
     ("image_id", "settings", "message"),
     [
-        ("00000000-0000-4000-8000-000000000000", {}, "NotFoundError: Could not copy image 0000"),
-        (ISO_IMAGE, {}, "ISO images cannot be copied within a region"),
+        ("00000000-0000-4000-8000-000000000000", {}, "NotFoundError: There is no image 0000"),
+        (ISO_IMAGE, {}, "is an ISO image: register its file again instead"),
         (PLAIN_IMAGE, {"quota": 1}, "The quota of private images is used up"),
         (PLAIN_IMAGE, {"missing_permissions": ("ims:images:copy",)}, "permission `ims:images:copy`"),
     ],
@@ -35,8 +35,8 @@ def test_what_the_cloud_refuses_is_said_once_with_a_remedy(
         run = stack.api.run("copies_deferred", {"image_ids": [image_id], "ims_conn_id": "ims_refusing"})
         log = failed_once(run, map_index=0)
         (line,) = (line for line in log.splitlines() if message in line)
-        assert "request id" in line
-        assert cloud.counters["POST copy"] == 1
+        assert "request id" in line or image_id == ISO_IMAGE  # which our own look at the image has told
+        assert cloud.counters["POST copy"] == (image_id == PLAIN_IMAGE)
 
 
 @pytest.mark.parametrize("copies", [1, 20])
