@@ -82,6 +82,7 @@ class OneTask(RuleBasedStateMachine):
         self.world = World(copy_seconds=100.0, concurrent_copies=1000, quota=1000)
         self.clock_is_off = timedelta(0)
         self.client = dataclasses.replace(self.world.client, now=lambda: self.world.now + self.clock_is_off)
+        self.world.perform(self.client.token())
         self.kept: dict[str, Any] = {}
         self.tries, self.clearing = 0, 0
         self.process: Process | None = None
@@ -136,6 +137,26 @@ class OneTask(RuleBasedStateMachine):
     def kill_it(self) -> None:
         self.process = None
 
+    @precondition(lambda self: self.process is not None)
+    @rule()
+    def kill_it_with_the_copy_on_its_way(self) -> None:
+        assert self.process is not None
+        while self.process.walk.step is not None and not self.process.is_about_to_send:
+            self.process.walk.go()
+        if self.process.walk.step is not None:
+            self.process.walk.go()
+        self.process = None
+
+    @precondition(lambda self: self.process is not None and not self.process.is_about_to_send)
+    @rule()
+    def another_run_asks_for_the_same_copy_meanwhile(self) -> None:
+        """With the same ``copy_key``, and longer than the grace before and after whatever this one sends."""
+        self.world.wait(SUBMIT_GRACE + 40)
+        other = Process(Submission(self.client, self.order, Notebook({})), {}, self.world, Notebook({}))
+        while other.walk.step is not None:
+            other.walk.go()
+        self.world.wait(SUBMIT_GRACE + 40)
+
     @precondition(lambda self: self.process is not None and self.has_store and not self.process.is_about_to_send)
     @rule()
     def pause_it_until_its_try_is_given_up(self) -> None:
@@ -186,6 +207,10 @@ class OneTask(RuleBasedStateMachine):
     @rule(fault=st.sampled_from(FAULTS))
     def let_something_go_wrong(self, fault: Fault) -> None:
         self.world.cloud.faults.add(fault)
+
+    @rule(kind=st.sampled_from(["reset_before", "reset_after", "hang", "empty"]))
+    def let_an_answer_to_the_copy_be_lost(self, kind: FaultKind) -> None:
+        self.world.cloud.faults.add(Fault("copy", kind, when="after"))
 
     @rule(appearance=st.sampled_from(APPEARANCES), fate=st.sampled_from(["killed", "removed"]))
     def show_images_otherwise(self, appearance: dict[str, Any], fate: str) -> None:
