@@ -151,6 +151,18 @@ def test_a_deferred_task_that_succeeds_notes_it(ims_simulator: ImsSimulator) -> 
     assert store.get("copy")["succeeded"] is True
 
 
+def test_the_event_of_the_clearing_before_does_not_end_the_task(ims_simulator: ImsSimulator) -> None:
+    store, others = StateStore(), {"status": "success", "job_id": "0" * 32, "image_id": PLAIN_IMAGE, "copy_key": "a#0"}
+    context: Any = {"ti": TaskInstance(max_tries=2), "dag_run": DagRun(), "task_state_store": store}
+    with pytest.raises(TaskDeferred) as deferred:
+        waiting().execute(context)
+    with pytest.raises(TaskDeferred) as again:
+        waiting().execute_complete(context, others)
+    (job,) = ims_simulator.cloud.jobs
+    for each in (deferred, again):
+        assert each.value.trigger.serialize()[1]["job_id"] == job.id
+
+
 def test_a_copy_key_is_one_image_across_runs_and_clears(ims_simulator: ImsSimulator) -> None:
     ims_simulator.cloud.change(image_appears="submit")
     first = run_task(operator(copy_key="one of a kind"))

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSensorTimeout, AirflowSkipException
+from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSensorTimeout, AirflowSkipException, TaskDeferred
 
 from airflow_provider_ims.errors import ArgumentError, JobFailedError, JobInterruptedError, NotFoundError, RefusedError
 from airflow_provider_ims.hooks import ImsHook
@@ -152,6 +152,13 @@ def test_soft_fail_skips_what_no_retry_can_mend(
         job_id = hook.copy_image(PLAIN_IMAGE, name="golden")
     with fails_with(outcome):
         run_rescheduled(sensor(job_id, **way, **lenience))
+
+
+def test_the_event_of_another_job_does_not_end_the_task(ims_simulator: ImsSimulator, job_id: str) -> None:
+    context: Any = {"ti": TaskInstance()}
+    with pytest.raises(TaskDeferred) as deferred:
+        sensor(job_id).execute_complete(context, {"status": "success", "job_id": "0" * 32, "image_id": PLAIN_IMAGE})
+    assert deferred.value.trigger.serialize()[1]["job_id"] == job_id
 
 
 @pytest.mark.parametrize("job_id", ["", None, "not a job"])
