@@ -138,8 +138,8 @@ class CopyImageOperator(BaseOperator):
         """Take what the trigger has seen."""
         with self._accounted():
             _, noted = self._take_up(context)
-            mine = noted.get("key") or (event["copy_key"] if text(self.copy_key) else self._known["key"])
-            if event["copy_key"] != mine:  # of the clearing before: SQLite re-uses triggers' ids
+            mine = noted.get("key") or (event.get("copy_key") if text(self.copy_key) else self._known["key"])
+            if event.get("copy_key") != mine:  # of the clearing before: SQLite re-uses triggers' ids
                 self.log.warning("Job %s is not this task's, which goes on waiting for its own", event["job_id"])
                 return self._copy(context, deadline(context, self.timeout), is_resumed=True)
             self._known = {"key": mine, "job_id": event["job_id"]}
