@@ -132,7 +132,9 @@ class CopyImageOperator(BaseOperator):
 
     def submit_again(self, context: Context, event: Mapping[str, str]) -> str:
         """Go on after a pause for want of a free slot."""
-        return self._copy(context, datetime.fromisoformat(event["deadline"]), is_resumed=True)
+        known = event.get("deadline")  # another trigger's event has none: SQLite re-uses triggers' ids
+        last_look = datetime.fromisoformat(known) if known else deadline(context, self.timeout)
+        return self._copy(context, last_look, is_resumed=True)
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> str:
         """Take what the trigger has seen."""
@@ -140,7 +142,7 @@ class CopyImageOperator(BaseOperator):
             _, noted = self._take_up(context)
             mine = noted.get("key") or (event.get("copy_key") if text(self.copy_key) else self._known["key"])
             if event.get("copy_key") != mine:  # of the clearing before: SQLite re-uses triggers' ids
-                self.log.warning("Job %s is not this task's, which goes on waiting for its own", event["job_id"])
+                self.log.warning("An event of job %s is not for this task, which goes on waiting", event.get("job_id"))
                 return self._copy(context, deadline(context, self.timeout), is_resumed=True)
             self._known = {"key": mine, "job_id": event["job_id"]}
             self._succeed(context, success(event)["image_id"])

@@ -82,8 +82,8 @@ class JobSensor(BaseSensorOperator):
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> str:
         """Take what the trigger has seen."""
-        if event["job_id"] != self.job_id:  # of the clearing before: SQLite re-uses triggers' ids
-            self.log.warning("Job %s is not this task's, which goes on waiting for %s", event["job_id"], self.job_id)
+        if event.get("job_id") != self.job_id:  # of the clearing before: SQLite re-uses triggers' ids
+            self.log.warning("An event of job %s is not for this task, which goes on waiting", event.get("job_id"))
             return cast(str, self.execute(context))
         with self._failures():
             image_id = str(success(event)["image_id"])

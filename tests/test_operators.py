@@ -158,8 +158,10 @@ def test_the_event_of_the_clearing_before_does_not_end_the_task(ims_simulator: I
         waiting().execute(context)
     with pytest.raises(TaskDeferred) as again:
         waiting().execute_complete(context, others)
+    with pytest.raises(TaskDeferred) as third:
+        waiting().submit_again(context, others)
     (job,) = ims_simulator.cloud.jobs
-    for each in (deferred, again):
+    for each in (deferred, again, third):
         assert each.value.trigger.serialize()[1]["job_id"] == job.id
 
 
