@@ -7,7 +7,7 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --no-emit-in
 ON_CHANGE := pyproject.toml airflow_provider_ims/__init__.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-breaking test-real test-lowest picture lock clean
+.PHONY: help demo up test test-breaking test-faults test-real test-lowest picture lock clean
 .DELETE_ON_ERROR:
 
 help: ## what the commands are
@@ -28,6 +28,9 @@ test: .venv/ready ## every check that needs only Python
 
 test-breaking: .venv/ready ## breaks promises on purpose, one by one: does a test notice?
 	@$(PY) -m tests.breaking
+
+test-faults: .venv/ready ## every fault on every endpoint: does each end as tests/FAULTS.md says?
+	$(PY) -m pytest tests/faults
 
 test-real: .venv/ready ## the provider on a real scheduler and triggerer
 	$(PY) -m pytest tests/real

@@ -28,12 +28,14 @@ FaultKind = Literal[
     "wrong_content_type",
     "bad_json",
     "empty",
+    "no_fields",
     "redirect",
     "delay",
     "job_fails",
     "job_stuck",
 ]
-ALWAYS_CARRIED_OUT = {"reset_after", "truncated", "slow", "wrong_content_type", "bad_json", "job_fails", "job_stuck"}
+ALWAYS_CARRIED_OUT = {"reset_after", "truncated", "slow", "wrong_content_type", "bad_json", "no_fields"}
+ALWAYS_CARRIED_OUT |= {"job_fails", "job_stuck"}
 NEVER_CARRIED_OUT = {"reset_before", "redirect"}
 CONNECTIONS: dict[str, Connection] = {"reset_before": "reset_before", "reset_after": "reset_after", "hang": "hang"}
 CODES = {400: "IMG.0061", 403: "APIGW.0302", 404: "APIGW.0101", 429: "APIGW.0308", 500: "APIGW.0601"}
@@ -147,6 +149,8 @@ def _spoiled_response(fault: Fault, good: Response) -> Reply:
             return Reply(replace(good, body=good.body[: len(good.body) // 2]))
         case "empty":
             return Reply(replace(good, body=b""))
+        case "no_fields":
+            return Reply(replace(good, body=b"{}"))
         case "redirect":
             return Reply(Response(302, {"Location": fault.location}))
         case _:

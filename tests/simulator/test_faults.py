@@ -29,6 +29,7 @@ COPY = f"/v1/cloudimages/{PLAIN_IMAGE}/copy"
         (Fault("copy", "wrong_content_type"), "kept", 200, 1),
         (Fault("copy", "bad_json"), "kept", 200, 1),
         (Fault("copy", "empty", status=200), "kept", 200, 0),
+        (Fault("copy", "no_fields"), "kept", 200, 1),
         (Fault("copy", "redirect", when="after"), "kept", 302, 0),
         (Fault("*", "delay", seconds=3.0), "kept", 200, 1),
         (Fault("job", "status"), "kept", 200, 1),
@@ -45,14 +46,16 @@ def test_what_strikes_a_copy(fault: Fault, connection: str, status: int | None, 
 
 def test_an_answer_can_be_spoiled_in_its_form() -> None:
     visitor = logged_in()
-    kinds: tuple[FaultKind, ...] = ("wrong_content_type", "bad_json", "html")
+    kinds: tuple[FaultKind, ...] = ("wrong_content_type", "bad_json", "html", "no_fields")
     visitor.cloud.faults.add(*[Fault("list", kind) for kind in kinds])
     answers = [visitor.ask("GET", "/v2/cloudimages?name=source-001") for _ in kinds]
     assert [answer.header("content-type") for answer in answers] == [
         "text/plain",
         "application/json",
         "text/html; charset=UTF-8",
+        "application/json",
     ]
+    assert read(answers[3]) == {}
     with pytest.raises(ValueError, match=r"Expecting|Unterminated"):
         read(answers[1])
 

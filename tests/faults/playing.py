@@ -1,0 +1,118 @@
+"""One task played to its end in a cloud of its own, while something goes wrong there: what becomes of it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from airflow.sdk.exceptions import AirflowException
+
+from airflow_provider_ims.errors import ImsError, ImsTransientError
+from airflow_provider_ims.operators import CopyImageOperator
+from airflow_provider_ims.sensors import JobSensor
+from airflow_provider_ims.simulator.cloud import Cloud
+from airflow_provider_ims.simulator.connection import connection_to
+from airflow_provider_ims.simulator.images import status_of
+from airflow_provider_ims.simulator.seeds import PLAIN_IMAGE
+from airflow_provider_ims.simulator.server import running
+from airflow_provider_ims.simulator.settings import Settings
+from tests.faults.driver import run_to_the_end
+from tests.faults.troubles import TROUBLES, Times
+from tests.shells import Run
+from tests.simulator.visitor import Visitor, read
+
+PATIENT, IMPATIENT = 3.0, 1.0
+"""Seconds in which a connection has to answer; the fewer where it never does."""
+
+SUBMIT_GRACE = 0.3
+INTERVAL = 0.05
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Play:
+    """``kind``: operator or sensor. ``deferrable``: else the operator waits in its worker, the sensor reschedules."""
+
+    trouble: str
+    endpoint: str
+    times: Times
+    kind: str
+    deferrable: bool
+
+    @property
+    def timeout(self) -> float:
+        """Of the task: short where only the deadline may end it. Pauses for a slot cost no time, but count."""
+        if self.times or TROUBLES[self.trouble].harmless:
+            return 7200.0
+        return 60.0 if self.endpoint == "copy" else 2.0
+
+
+def outcome(play: Play) -> str:
+    """Play it, and say in words what came of it. Whatever comes, there is at most one image, and no green without."""
+    trouble, number = TROUBLES[play.trouble], next(_numbers)
+    conn_id = f"ims_{number}"  # and a user of its own, or it would find the token of one whose port it has
+    usual: dict[str, Any] = {"user_name": conn_id, "copy_seconds": 0.3, "image_appears": "submit"}
+    settings = Settings(**usual | dict(trouble.settings))
+    with running(Cloud(settings)) as server:
+        connection = connection_to(server.url, settings)
+        connection["extra"]["timeout"] = IMPATIENT if play.trouble.startswith("hang") else PATIENT
+        os.environ[f"AIRFLOW_CONN_{conn_id.upper()}"] = json.dumps(connection)
+        job_id = _begun(server.cloud) if play.kind == "sensor" else ""
+        trouble.begin(server.cloud, play.endpoint, play.times)
+        task = _task(play, conn_id, job_id)
+        try:
+            run = run_to_the_end(task)
+        except (ImsError, AirflowException) as error:
+            return _failure(play, error, server.cloud)
+        return _success(play, run, server.cloud)
+
+
+def _begun(cloud: Cloud) -> str:
+    visitor = Visitor()
+    visitor.cloud = cloud
+    assert visitor.log_in(name=cloud.settings.user_name, domain={"name": cloud.settings.domain_name}).status == 201
+    return str(read(visitor.copy("golden"))["job_id"])
+
+
+def _task(play: Play, conn_id: str, job_id: str) -> Any:
+    common: dict[str, Any] = {
+        "task_id": "a_task",
+        "ims_conn_id": conn_id,
+        "deferrable": play.deferrable,
+        "timeout": play.timeout,
+    }
+    if play.kind == "sensor":
+        return JobSensor(job_id=job_id, poke_interval=INTERVAL, **common)
+    return CopyImageOperator(
+        image_id=PLAIN_IMAGE,
+        name="golden",
+        wait_for_completion=True,
+        poll_interval=INTERVAL,
+        submit_grace=SUBMIT_GRACE,
+        **common,
+    )
+
+
+def _success(play: Play, run: Run, cloud: Cloud) -> str:
+    (job,) = cloud.jobs
+    image_id = run.returned if play.kind == "sensor" else run.xcom["image_id"]
+    assert image_id == job.image_id
+    assert status_of(cloud.state.images[image_id], cloud.state) == "active"
+    if play.kind == "sensor" or run.returned == job.id:
+        return "success"
+    assert run.returned == f"image:{image_id}"
+    return "success, adopted"
+
+
+def _failure(play: Play, error: Exception, cloud: Cloud) -> str:
+    cause = error if isinstance(error, ImsError) else error.__cause__
+    assert isinstance(cause, ImsError), f"a failure that is not ours: {error!r}"
+    is_transient = isinstance(error, ImsTransientError)
+    words = f"fails: {type(error).__name__} ({'transient' if is_transient else 'permanent'})"
+    if play.kind == "sensor":
+        return words
+    assert len(cloud.jobs) <= 1
+    return f"{words}, {'one image' if cloud.jobs else 'no image'}"
