@@ -11,7 +11,7 @@ import pytest
 from tests.faults.playing import Play, outcome
 from tests.faults.table import Seen, plays, render
 
-AT_ONCE = 8
+AT_ONCE = 12
 FILE = Path(__file__).parent.parent / "FAULTS.md"
 _SEEN = pytest.StashKey[Seen]()
 
@@ -46,8 +46,8 @@ def played(
     wanted = [play for cell in cells for play in plays(cell["trouble"], cell["endpoint"], cell["times"])]
     with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(AT_ONCE) as pool:
         patch.setenv("AIRFLOW_HOME", str(tmp_path_factory.mktemp("airflow")))
-        patch.setenv("NO_PROXY", "*")
-        patch.setenv("no_proxy", "*")
+        for name in ("NO_PROXY", "no_proxy"):
+            patch.setenv(name, "*")
         token_store.cache_clear()
         yield {play: pool.submit(outcome, play) for play in wanted}
         pool.shutdown(cancel_futures=True)

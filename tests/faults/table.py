@@ -24,7 +24,7 @@ HEAD = """# What comes of each fault
 Each cell says how the first try of a waiting `CopyImageOperator` / of a `JobSensor` ends when that endpoint fails in
 that way; "list at the end" is the look at all images before a copy counts as made, and `-` is what cannot happen. A
 green task always has the one image, active; `adopted`: its answer was lost, and the copy was known again by its image;
-after a transient failure Airflow tries again, if the task has `retries`.
+after a transient failure of the operator a second try, the fault being over, always ends with the one image.
 
 All ways of waiting agree (in the triggerer, in the worker, rescheduled){but}. The table is made and checked by
 `make test-faults`; `.venv/bin/python -m pytest tests/faults --write` writes it anew.

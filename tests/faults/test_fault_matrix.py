@@ -46,7 +46,7 @@ def test_the_table_by_hand_has_every_cell(times: Times) -> None:
 
 
 def test_the_file_says_what_was_seen(request: pytest.FixtureRequest, seen: Seen) -> None:
-    if len({(play.trouble, play.endpoint, play.times) for play in seen}) < len(CELLS):
+    if sum("played" in getattr(item, "fixturenames", ()) for item in request.session.items) < len(CELLS):
         pytest.skip("only a part was played")
     if request.config.getoption("write"):
         FILE.write_text(render(seen))
