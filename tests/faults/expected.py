@@ -45,7 +45,7 @@ IMG.0060               | -                      | -             | -             
 401, token revoked     | no log-in / no log-in! | ok / -        | ok / ok        | ok / -        | ok / ok | ok / -
 body cut off           | ok / ok                | ok / -        | ok / ok        | adopted / -   | ok / ok | ok / -
 JSON cut off           | malformed / ok         | malformed / - | malformed / ok | adopted / -   | ok / ok | ok / -
-JSON without fields    | malformed / ok         | malformed / - | malformed / ok | adopted / -   | ok / ok | ok / -
+{} (without a job id)  | malformed / ok         | malformed / - | malformed / ok | adopted / -   | ok / ok | ok / -
 HTML page, 200         | malformed / ok         | malformed / - | malformed / ok | lost copy / - | ok / ok | ok / -
 HTML page, 502         | ok / ok                | ok / -        | ok / ok        | lost copy / - | ok / ok | ok / -
 wrong content type     | ok / ok                | ok / -        | ok / ok        | ok / -        | ok / ok | ok / -
@@ -74,7 +74,7 @@ IMG.0060               | -                      | -               | -           
 401, token revoked     | no log-in / no log-in! | unavailable / - | refused / refused!    | refused / -   | refused look / refused! | late / -
 body cut off           | lost / timeout         | lost / -        | lost / timeout        | adopted / -   | late / timeout          | late / -
 JSON cut off           | malformed / timeout    | malformed / -   | malformed / timeout   | adopted / -   | late / timeout          | late / -
-JSON without fields    | malformed / timeout    | malformed / -   | malformed / timeout   | adopted / -   | late / timeout          | late / -
+{} (without a job id)  | malformed / timeout    | malformed / -   | malformed / timeout   | adopted / -   | late / timeout          | late / -
 HTML page, 200         | malformed / timeout    | malformed / -   | malformed / timeout   | lost copy / - | late / timeout          | late / -
 HTML page, 502         | unavailable / timeout  | unavailable / - | unavailable / timeout | lost copy / - | late / timeout          | late / -
 wrong content type     | ok / ok                | ok / -          | ok / ok               | ok / -        | ok / ok                 | ok / -

@@ -20,7 +20,7 @@ from airflow_provider_ims.simulator.seeds import PLAIN_IMAGE
 from airflow_provider_ims.simulator.server import running
 from airflow_provider_ims.simulator.settings import Settings
 from tests.faults.driver import run_to_the_end
-from tests.faults.troubles import TROUBLES, Times
+from tests.faults.troubles import ROUTES, TROUBLES, Times
 from tests.shells import Run, StateStore, TaskInstance
 from tests.simulator.visitor import Visitor, read
 
@@ -59,7 +59,7 @@ def outcome(play: Play) -> str:
     """
     number = next(_numbers)
     conn_id = f"ims_{number}"  # and a user of its own, or it would find the token of one whose port it has
-    usual: dict[str, Any] = {"user_name": conn_id, "copy_seconds": 0.3, "image_appears": "submit"}
+    usual: dict[str, Any] = {"user_name": conn_id, "copy_seconds": 0.2, "active_lag": 0.1, "image_appears": "submit"}
     settings = Settings(**usual | dict(TROUBLES[play.trouble].settings))
     with running(Cloud(settings)) as server:
         connection = connection_to(server.url, settings)
@@ -77,7 +77,8 @@ def _play(play: Play, cloud: Cloud, conn_id: str) -> str:
     except (ImsError, AirflowException) as error:
         words = _failure(play, error, cloud)
     else:
-        return _success(play, run, cloud)
+        words = _success(play, run, cloud)
+    _assert_that_it_struck(play, cloud)
     if play.kind == "operator" and TRANSIENT in words:
         cloud.faults.clear()
         cloud.on_arrival = lambda arrival: None
@@ -85,6 +86,15 @@ def _play(play: Play, cloud: Cloud, conn_id: str) -> str:
         again = run_to_the_end(_task(play, conn_id, job_id, LONG), TaskInstance(try_number=2), store)
         assert "success" in _success(play, again, cloud)
     return words
+
+
+def _assert_that_it_struck(play: Play, cloud: Cloud) -> None:
+    arrivals = cloud.requests(ROUTES[play.endpoint])
+    assert arrivals
+    if play.times:
+        assert len(cloud.faults) == 0
+    if play.trouble == "second page missing":
+        assert any(arrival.status == 503 and "marker" in arrival.query for arrival in arrivals)
 
 
 def _begun(cloud: Cloud) -> str:

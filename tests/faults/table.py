@@ -22,7 +22,7 @@ WAYS = {
 HEAD = """# What comes of each fault
 
 Each cell says how the first try of a waiting `CopyImageOperator` / of a `JobSensor` ends when that endpoint fails in
-that way; "list at the end" is the look at all images before a copy counts as made, and `-` is what cannot happen. A
+that way; "list at the end" is the look at all images before a copy counts as made, and `-` is what makes no sense. A
 green task always has the one image, active; `adopted`: its answer was lost, and the copy was known again by its image;
 after a transient failure of the operator a second try, the fault being over, always ends with the one image.
 

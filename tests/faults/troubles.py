@@ -117,7 +117,7 @@ TROUBLES: Mapping[str, Trouble] = {
     "401, token revoked": Trouble(_revoked),
     "body cut off": _fault("truncated"),
     "JSON cut off": _fault("bad_json"),
-    "JSON without fields": _fault("no_fields"),
+    "{} (without a job id)": _fault("no_fields"),
     "HTML page, 200": _fault("html", status=200),
     "HTML page, 502": _fault("html", status=502),
     "wrong content type": _fault("wrong_content_type", harmless=True),
