@@ -49,7 +49,8 @@ class Play:
         """Of the task: short where only the deadline may end it. Pauses for a slot cost no time, but count."""
         if self.times or TROUBLES[self.trouble].harmless:
             return LONG
-        return 60.0 if self.endpoint == "copy" else 2.0
+        comes_late = self.endpoint in ("image", "list at the end")
+        return 60.0 if self.endpoint == "copy" else 4.0 if comes_late else 2.0
 
 
 def outcome(play: Play) -> str:
