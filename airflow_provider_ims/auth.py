@@ -146,7 +146,7 @@ class Client:
 
     def _log_in(self, who: Credentials) -> Conversation[Token]:
         """Log in; sent once more where no answer came. Each is written down before it is sent, in case none comes."""
-        with suppress(ResponseLostError, UnavailableError):
+        with suppress(ResponseLostError, UnavailableError, MalformedResponseError):
             return (yield from self._log_in_once(who))
         self._known(None)
         yield Pause(jitter(1.0, 2.0))

@@ -103,14 +103,17 @@ class Submission:
         copied, ``LostSubmitError`` / ``UnclearSubmitError`` where the cloud's answer was lost, ``StateStoreError``
         where Airflow took no note of what was about to be sent (so it was not), and what the cloud refuses.
         """
-        found = yield from self._follow(noted)
-        if found is None:
-            found = yield from self._look_for_it()
-        if found is None:
+        nothing_is_sent = not noted and not self.may_follow
+        try:
+            if found := (yield from self._follow(noted)) or (yield from self._look_for_it()):
+                return found
             self.order.tell_of_earlier_clearings(self._others)
             yield from self._check_source()
-            found = yield from self._send()
-        return found
+        except ImsError:
+            if nothing_is_sent:  # the next try need not wait for what might appear
+                yield from self._note_late(sent=False)
+            raise
+        return (yield from self._send())
 
     def _follow(self, noted: Mapping[str, Any]) -> Conversation[str | None]:
         """The job that an earlier try has noted, if it may still end well or has."""

@@ -45,4 +45,6 @@ def _page(client: Client, marker: str | None) -> Conversation[list[Image]]:
         advice = "The list shows whether a copy was begun already: without that permission use fingerprint=False."
         raise error.but(ForbiddenError, f"{error.message} {advice}") from None
     except RefusedError as error:
-        raise error.but(UnavailableError, f"{error.message} Nothing was sent.") from None
+        if error.status == 401:
+            raise
+        raise error.but(UnavailableError, error.message) from None

@@ -232,7 +232,7 @@ class CopyImageOperator(BaseOperator):
         if pause is None:
             raise error
         until = now + timedelta(seconds=pause)
-        self.log.info("No free slot; the copy is sent again at %s UTC: %s", f"{until:%H:%M:%S}", error)
+        self.log.info("Throttled until %s UTC, then the copy is tried again: %s", f"{until:%H:%M:%S}", error)
         if not self.deferrable:
             raise AirflowRescheduleException(until)
         trigger = SlotTrigger(until.isoformat(), last_look.isoformat())

@@ -36,8 +36,16 @@ def may_repeat(request: Request, outcome: Outcome, attempt: int = 1) -> bool:
             return True  # was not carried out
         case ResponseLostError() | Response(status=408 | 500 | 502 | 503 | 504):
             return attempt <= request.replays  # may have been carried out
+        case Response(status=200):
+            return request.method == "GET" and not _is_json_object(outcome.body)
         case _:
             return False
+
+
+def _is_json_object(body: bytes) -> bool:
+    """Whether this looks like what every look is answered with, at its two ends: neither a page nor cut off."""
+    whole = body.strip()
+    return whole.startswith(b"{") and whole.endswith(b"}")
 
 
 def backoff(attempt: int, outcome: Outcome) -> float:
@@ -60,6 +68,8 @@ def repeated(request: Request, patience: float) -> Conversation[Response]:
         if patience < 0 or not may_repeat(request, outcome, attempt):
             break
         reason = f"HTTP {outcome.status}" if isinstance(outcome, Response) else outcome.message
+        if isinstance(outcome, Response) and outcome.status == 200:
+            reason = "the answer is no JSON object"
         log.info("%s %s: %s; sent again in %.1f s", request.method, request.url, reason, pause)
         yield Pause(pause)
     if isinstance(outcome, ImsTransientError):

@@ -148,7 +148,7 @@ def test_twenty_that_start_together_log_in_once(world: World, tmp_path: Path, sh
 
 @pytest.mark.parametrize("kind", ["bad_json", "empty", "html"])
 def test_a_log_in_that_is_answered_with_nonsense_is_transient(world: World, kind: Any) -> None:
-    world.cloud.faults.add(Fault("log_in", kind, when="after", status=201))
+    world.cloud.faults.add(Fault("log_in", kind, when="after", status=201, times=2))
     with pytest.raises(MalformedResponseError):
         world.ask(LOOK)
     assert world.ask(LOOK).is_active

@@ -292,6 +292,15 @@ def test_a_look_that_failed_is_not_none(tries: Tries, fault: Fault) -> None:
     assert tries.sent == 0
 
 
+@pytest.mark.parametrize("route", ["list", "image"])
+def test_after_a_try_that_failed_before_it_sent_the_next_one_does_not_wait(tries: Tries, route: Any) -> None:
+    tries.world.cloud.faults.add(Fault(route, "status"))
+    with pytest.raises(errors.UnavailableError):
+        tries.submit(may_follow=False)
+    tries.submit(may_follow=True)
+    assert (tries.sent, tries.world.pauses) == (1, [])
+
+
 def test_a_look_that_failed_in_part_is_not_none(tries: Tries) -> None:
     for number in range(600):
         tries.world.cloud.add_image(f"one of many, {number}")

@@ -73,6 +73,9 @@ MOMENTARY = [
     Fault("image", "reset_after", times=2),
     Fault("image", "hang", times=2),
     Fault("image", "truncated", times=2),
+    Fault("image", "bad_json", times=2),
+    Fault("image", "html", times=2, status=200),
+    Fault("image", "empty", times=2, when="after"),
 ]
 
 

@@ -44,9 +44,9 @@ reset, carried out     | ok / ok                | -             | -             
 IMG.0060               | -                      | -             | -              | ok / -        | -       | -
 401, token revoked     | no log-in / no log-in! | ok / -        | ok / ok        | ok / -        | ok / ok | ok / -
 body cut off           | ok / ok                | ok / -        | ok / ok        | adopted / -   | ok / ok | ok / -
-JSON cut off           | malformed / ok         | malformed / - | malformed / ok | adopted / -   | ok / ok | ok / -
-{} (without a job id)  | malformed / ok         | malformed / - | malformed / ok | adopted / -   | ok / ok | ok / -
-HTML page, 200         | malformed / ok         | malformed / - | malformed / ok | lost copy / - | ok / ok | ok / -
+JSON cut off           | ok / ok                | ok / -        | ok / ok        | adopted / -   | ok / ok | ok / -
+{} (without a job id)  | ok / ok                | malformed / - | malformed / ok | adopted / -   | ok / ok | ok / -
+HTML page, 200         | ok / ok                | ok / -        | ok / ok        | lost copy / - | ok / ok | ok / -
 HTML page, 502         | ok / ok                | ok / -        | ok / ok        | lost copy / - | ok / ok | ok / -
 wrong content type     | ok / ok                | ok / -        | ok / ok        | ok / -        | ok / ok | ok / -
 unknown job status     | -                      | -             | -              | -             | ok / ok | -
@@ -71,7 +71,7 @@ reset, carried out     | lost / timeout         | -               | -           
 429                    | throttled / timeout    | throttled / -   | throttled / timeout   | throttled / - | late / timeout          | late / -
 429 with Retry-After   | throttled / timeout    | throttled / -   | throttled / timeout   | throttled / - | late / timeout          | late / -
 IMG.0060               | -                      | -               | -                     | throttled / - | -                       | -
-401, token revoked     | no log-in / no log-in! | unavailable / - | refused / refused!    | refused / -   | refused look / refused! | late / -
+401, token revoked     | no log-in / no log-in! | refused / -     | refused / refused!    | refused / -   | refused look / refused! | refused look / -
 body cut off           | lost / timeout         | lost / -        | lost / timeout        | adopted / -   | late / timeout          | late / -
 JSON cut off           | malformed / timeout    | malformed / -   | malformed / timeout   | adopted / -   | late / timeout          | late / -
 {} (without a job id)  | malformed / timeout    | malformed / -   | malformed / timeout   | adopted / -   | late / timeout          | late / -
