@@ -39,8 +39,9 @@ TABLE: list[tuple[Outcome, bool, bool]] = [  # outcome, a read is repeated, a wr
     (Response(403, {}, b'{"error_code": "APIG.0308"}'), True, True),
     (Response(500, {}, FLOW_CONTROL), True, True),
     *((Response(status), True, False) for status in (408, 500, 502, 503, 504)),
-    *((Response(status), False, False) for status in (200, 201, 204, 302, 400, 401, 403, 404, 409, 413, 501, 505)),
+    *((Response(status), False, False) for status in (201, 204, 302, 400, 401, 403, 404, 409, 413, 501, 505)),
     (Response(200, {}, FLOW_CONTROL), False, False),
+    *((Response(200, {}, body), True, False) for body in (b"", b"<html>", b'{"job": ')),
     (JobInterruptedError("x"), False, False),
     (MalformedResponseError("x"), False, False),
 ]

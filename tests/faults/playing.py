@@ -50,7 +50,7 @@ class Play:
         if self.times or TROUBLES[self.trouble].harmless:
             return LONG
         comes_late = self.endpoint in ("image", "list at the end")
-        return 60.0 if self.endpoint == "copy" else 4.0 if comes_late else 2.0
+        return 60.0 if self.endpoint == "copy" else 8.0 if comes_late else 2.0
 
 
 def outcome(play: Play) -> str:
