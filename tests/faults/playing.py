@@ -71,6 +71,8 @@ def outcome(play: Play) -> str:
 
 def _play(play: Play, cloud: Cloud, conn_id: str) -> str:
     job_id, store = _begun(cloud) if play.kind == "sensor" else "", StateStore()
+    if play.kind == "sensor" and play.endpoint == "image":
+        cloud.end_job(job_id)  # so that the first look comes that far
     usual = asdict(cloud.settings)
     TROUBLES[play.trouble].begin(cloud, play.endpoint, play.times)
     try:
