@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,11 +12,16 @@ from tests.real.stack import Stack
 
 
 @contextmanager
-def cloud_of_its_own(stack: Stack, conn_id: str, wrong_password: str = "", **settings: Any) -> Iterator[Cloud]:
-    """Within, ``conn_id`` leads to a cloud with these settings; with a password that it refuses, where one is given."""
+def cloud_of_its_own(
+    stack: Stack, conn_id: str, wrong_password: str = "", extra: Mapping[str, Any] | None = None, **settings: Any
+) -> Iterator[Cloud]:
+    """Within, ``conn_id`` leads to a cloud with these settings; with a password that it refuses, where one is given.
+
+    ``extra``: further fields of the connection's extra.
+    """
     with running(Cloud(Settings(**settings))) as server:
         connection = connection_to(server.url, server.cloud.settings)
-        connection |= {"connection_id": conn_id, "extra": json.dumps(connection["extra"])}
+        connection |= {"connection_id": conn_id, "extra": json.dumps(connection["extra"] | dict(extra or {}))}
         stack.api.post("/connections", connection | ({"password": wrong_password} if wrong_password else {}))
         try:
             yield server.cloud

@@ -1,0 +1,76 @@
+"""A run of the DAG ``deaths``: what each copy's processes have passed, and what the cloud shows in the end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from airflow_provider_ims.simulator import Cloud
+from tests.real.clouds import cloud_of_its_own
+from tests.real.rest import Run
+from tests.real.stack import Stack
+
+LAGGING: dict[str, Any] = {"copy_seconds": 3.0, "list_lag": 3.0, "quota": 500, "concurrent_copies": 200}
+
+
+def around(process: str, *what: str) -> list[str]:
+    """The points before and after each of these."""
+    return [f"{process} {when} {each}" for each in what for when in ("before", "after")]
+
+
+@contextmanager
+def lagging_cloud(stack: Stack, conn_id: str, **settings: Any) -> Iterator[Cloud]:
+    """A cloud that lists images late, and a connection to it that is impatient."""
+    with cloud_of_its_own(stack, conn_id, extra={"timeout": 3}, **(LAGGING | settings)) as cloud:
+        yield cloud
+
+
+class Sweep:
+    """One copy for each of ``deaths``, in a cloud of its own: each dies at its point, and is tried again."""
+
+    def __init__(self, stack: Stack, conn_id: str, deaths: Sequence[str], victim: str = "process") -> None:
+        self.deaths = deaths
+        conf = {"deaths": list(deaths), "victim": victim, "ims_conn_id": conn_id}
+        self.run: Run = stack.api.start("deaths", conf)
+        self._record: Path = stack.home / "points" / conn_id
+
+    @property
+    def record(self) -> list[tuple[int, int, str]]:
+        """Map index, try and point, as they were passed."""
+        lines = self._record.read_text().splitlines() if self._record.exists() else []
+        return [(int(index), int(attempt), what) for index, attempt, what in (line.split(" ", 2) for line in lines)]
+
+    def points(self, index: int = 0) -> list[str]:
+        """What the first try has passed."""
+        return [what for at, attempt, what in self.record if (at, attempt) == (index, 1) and "starts" not in what]
+
+    @property
+    def starts(self) -> int:
+        """How many processes of tasks have been started."""
+        return sum(what.endswith("starts") for _, _, what in self.record)
+
+    def died(self) -> list[str]:
+        """At which points there was a death."""
+        return [self.deaths[index] for index, _, what in self.record if what == "dies"]
+
+    def logs(self, index: int) -> str:
+        """All that the tries of one copy have written."""
+        (task,) = (each for each in self.run.tasks if each["map_index"] == index)
+        tries = range(1, task["try_number"] + 1)
+        return "\n".join(self.run.log("copy_image", number, index) for number in tries)
+
+    def check(self, cloud: Cloud, seconds: float = 300) -> None:
+        """In the end every task is green, and has made one image."""
+        self.run.wait(seconds)
+        tasks = {task["map_index"]: task["state"] for task in self.run.tasks if task["task_id"] == "copy_image"}
+        red = {self.deaths[index]: self.logs(index) for index, state in tasks.items() if state != "success"}
+        assert not red, "\n\n".join(f"{death}:\n{log}" for death, log in red.items())
+        images = Counter(image["name"] for image in cloud.copies())
+        wrong = {death: (images[death], self.logs(index)) for index, death in enumerate(self.deaths) if images[death] != 1}
+        assert not wrong, "\n\n".join(f"{death}: {count} images\n{log}" for death, (count, log) in wrong.items())
+        assert cloud.counters["copies_accepted"] == len(self.deaths)
+        ids = {image["name"]: image["id"] for image in cloud.copies()}
+        assert {death: self.run.xcom("copy_image", "image_id", index) for index, death in enumerate(self.deaths)} == ids
