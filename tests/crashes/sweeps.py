@@ -31,10 +31,10 @@ def lagging_cloud(stack: Stack, conn_id: str, **settings: Any) -> Iterator[Cloud
 class Sweep:
     """One copy for each of ``deaths``, in a cloud of its own: each dies at its point, and is tried again."""
 
-    def __init__(self, stack: Stack, conn_id: str, deaths: Sequence[str], victim: str = "process") -> None:
+    def __init__(self, stack: Stack, conn_id: str, deaths: Sequence[str], **more: str) -> None:
         self.deaths = deaths
-        conf = {"deaths": list(deaths), "victim": victim, "ims_conn_id": conn_id}
-        self.run: Run = stack.api.start("deaths", conf)
+        dag_id = more.pop("dag_id", "deaths")
+        self.run: Run = stack.api.start(dag_id, {"deaths": list(deaths), "ims_conn_id": conn_id, **more})
         self._record: Path = stack.home / "points" / conn_id
 
     @property
@@ -50,7 +50,7 @@ class Sweep:
     @property
     def starts(self) -> int:
         """How many processes of tasks have been started."""
-        return sum(what.endswith("starts") for _, _, what in self.record)
+        return sum(" starts " in what for _, _, what in self.record)
 
     def died(self) -> list[str]:
         """At which points there was a death."""

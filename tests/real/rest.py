@@ -115,13 +115,32 @@ class Run:
     @property
     def tasks(self) -> list[dict[str, Any]]:
         """The task instances as Airflow shows them: ``task_id``, ``map_index``, ``state``, ``try_number``, ..."""
-        found: list[dict[str, Any]] = self.api.get(f"{self._path}/taskInstances", limit=100)["task_instances"]
+        found: list[dict[str, Any]] = []
+        while True:
+            page = self.api.get(f"{self._path}/taskInstances", limit=100, offset=len(found), order_by="id")
+            found += page["task_instances"]
+            if len(found) >= page["total_entries"] or not page["task_instances"]:
+                break
         return sorted(found, key=lambda task: (task["start_date"] or "9", task["task_id"], task["map_index"]))
 
     def wait(self, seconds: float = 180) -> Run:
         """Wait for the end of the run."""
         self.api.wait_for(f"the end of {self.dag_id}", lambda: self.state in OVER, seconds)
         return self
+
+    def task(self, task_id: str, map_index: int = -1) -> dict[str, Any]:
+        """One of them."""
+        (found,) = (each for each in self.tasks if (each["task_id"], each["map_index"]) == (task_id, map_index))
+        return found
+
+    def clear(self, task_id: str) -> None:
+        """Clear a task, as a user does who wants it to run anew; the run stays as it is."""
+        wish = {"dry_run": False, "task_ids": [task_id], "dag_run_id": self.run_id, "only_failed": False}
+        self.api.post(f"/dags/{self.dag_id}/clearTaskInstances", wish | {"reset_dag_runs": False})
+
+    def mark_failed(self, task_id: str) -> None:
+        """Mark a task as failed, as a user does who wants no more of it."""
+        self.api.call("PATCH", f"{self._path}/taskInstances/{task_id}", json={"new_state": "failed"})
 
     def log(self, task_id: str, try_number: int = 1, map_index: int = -1) -> str:
         """What a try wrote, worker and triggerer together: one line an entry, with level, text and traceback."""

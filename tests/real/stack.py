@@ -82,6 +82,7 @@ class Stack:
         self._simulator_arguments = simulator_arguments
         self._dag_files = dag_files or {}
         self._parts: list[Part] = []
+        self._killed: list[Part] = []
 
     def __enter__(self) -> Stack:
         try:
@@ -105,11 +106,19 @@ class Stack:
         """Start one of ``AIRFLOW_PARTS``, at first or after ``kill``."""
         self._begin(name, "-m", "airflow", *AIRFLOW_PARTS[name])
 
-    def kill(self, name: str) -> None:
-        """Kill one of ``AIRFLOW_PARTS`` or ``simulator`` with its children; ``check`` does not mind its absence."""
+    def kill(self, name: str, alone: bool = False) -> None:
+        """Kill one of ``AIRFLOW_PARTS`` or ``simulator`` with its children; ``check`` does not mind its absence.
+
+        ``alone``: its children live on, until ``stop``.
+        """
         part = next(part for part in self._parts if part.name == name)
-        kill(part)
         self._parts.remove(part)
+        self._killed.append(part)
+        part.process.kill() if alone else kill(part)
+
+    def pid(self, name: str) -> int:
+        """The process of a part; its children are in its session."""
+        return next(part for part in self._parts if part.name == name).process.pid
 
     @property
     def rest_connection(self) -> dict[str, Any]:
@@ -131,7 +140,7 @@ class Stack:
         """End every process and remove the files. A second Ctrl-C does not disturb it."""
         numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
         before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
-        stop(self._parts)
+        stop([*self._parts, *self._killed])
         self._parts.clear()
         shutil.rmtree(self.home, ignore_errors=True)
         for number, disposition in before.items():

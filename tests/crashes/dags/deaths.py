@@ -69,7 +69,7 @@ def die_where_told(context: Any) -> None:
 
         return watched
 
-    write(f"{process} starts")
+    write(f"{process} starts {os.getpid()}")
     requests.Session.send = with_points(_request, requests.Session.send)  # type: ignore[method-assign]
     CommsDecoder.send = with_points(_message, CommsDecoder.send)  # type: ignore[method-assign]
 
@@ -88,15 +88,16 @@ def plan(**context: Any) -> list[dict[str, str]]:
     return [{"name": death or "nothing"} for death in context["params"]["deaths"]]
 
 
-with DAG("deaths", schedule=None, params=PARAMS):
-    CopyImageOperator.partial(
-        task_id="copy_image",
-        image_id="465076de-dc36-4aec-80f5-ef9d8009428f",
-        ims_conn_id="{{ params.ims_conn_id }}",
-        wait_for_completion=True,
-        poll_interval=1,
-        submit_grace=4,
-        retries=3,
-        retry_delay=0,
-        pre_execute=die_where_told,
-    ).expand_kwargs(plan())
+for dag_id, retries in {"deaths": 5, "many_copies": 20}.items():
+    with DAG(dag_id, schedule=None, params=PARAMS):
+        CopyImageOperator.partial(
+            task_id="copy_image",
+            image_id="465076de-dc36-4aec-80f5-ef9d8009428f",
+            ims_conn_id="{{ params.ims_conn_id }}",
+            wait_for_completion=True,
+            poll_interval=1,
+            submit_grace=4,
+            retries=retries,
+            retry_delay=retries // 10,
+            pre_execute=die_where_told,
+        ).expand_kwargs(plan())
