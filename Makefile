@@ -7,7 +7,8 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --no-emit-in
 ON_CHANGE := pyproject.toml airflow_provider_ims/__init__.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-breaking test-faults test-real test-lowest picture lock clean
+.PHONY: help demo up test test-breaking test-faults test-real test-deaths test-crashes test-hundred test-lowest picture lock \
+	clean
 .DELETE_ON_ERROR:
 
 help: ## what the commands are
@@ -34,6 +35,15 @@ test-faults: .venv/ready ## every fault on every endpoint: does each end as test
 
 test-real: .venv/ready ## the provider on a real scheduler and triggerer
 	$(PY) -m pytest tests/real
+
+test-deaths: .venv/ready ## kills a task's process at every point: one image each (the short form of test-crashes)
+	$(PY) -m pytest tests/crashes/test_deaths.py
+
+test-crashes: .venv/ready ## kills tasks, scheduler and triggerer at every point: one image each
+	$(PY) -m pytest tests/crashes --ignore tests/crashes/test_hundred.py
+
+test-hundred: .venv/ready ## a hundred copies on a bad day, and five at a time: a hundred images
+	$(PY) -m pytest tests/crashes/test_hundred.py
 
 test-lowest: .venv-lowest/ready ## the tests on the oldest Airflow that is supported
 	$(PY_LOWEST) -m pytest -m "not newest"

@@ -28,6 +28,11 @@ def lagging_cloud(stack: Stack, conn_id: str, **settings: Any) -> Iterator[Cloud
         yield cloud
 
 
+def wait_for_copies(run: Run, cloud: Cloud, count: int) -> None:
+    """Wait until the cloud has accepted so many."""
+    run.api.wait_for(f"{count} copies", lambda: cloud.counters["copies_accepted"] >= count, 300)
+
+
 class Sweep:
     """One copy for each of ``deaths``, in a cloud of its own: each dies at its point, and is tried again."""
 
@@ -52,6 +57,12 @@ class Sweep:
         """How many processes of tasks have been started."""
         return sum(" starts " in what for _, _, what in self.record)
 
+    @property
+    def summary(self) -> str:
+        """What it took, for whoever reads the test's output."""
+        deaths = len(self.died())
+        return f"{len(self.deaths)} copies, {deaths} deaths, {self.starts} processes, {self.run.seconds:.0f} s"
+
     def died(self) -> list[str]:
         """At which points there was a death."""
         return [self.deaths[index] for index, _, what in self.record if what == "dies"]
@@ -69,7 +80,9 @@ class Sweep:
         red = {self.deaths[index]: self.logs(index) for index, state in tasks.items() if state != "success"}
         assert not red, "\n\n".join(f"{death}:\n{log}" for death, log in red.items())
         images = Counter(image["name"] for image in cloud.copies())
-        wrong = {death: (images[death], self.logs(index)) for index, death in enumerate(self.deaths) if images[death] != 1}
+        wrong = {
+            death: (images[death], self.logs(index)) for index, death in enumerate(self.deaths) if images[death] != 1
+        }
         assert not wrong, "\n\n".join(f"{death}: {count} images\n{log}" for death, (count, log) in wrong.items())
         assert cloud.counters["copies_accepted"] == len(self.deaths)
         ids = {image["name"]: image["id"] for image in cloud.copies()}

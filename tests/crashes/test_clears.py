@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import psutil
 import pytest
 
 from airflow_provider_ims.simulator import Cloud
-from tests.crashes.sweeps import Sweep, lagging_cloud
+from tests.crashes.sweeps import Sweep, lagging_cloud, wait_for_copies
 from tests.real.rest import Run
 from tests.real.stack import Stack
 
@@ -34,10 +35,6 @@ def wait_for_state(run: Run, state: str, try_number: int = 1) -> None:
         return (task["state"], task["try_number"]) == (state, try_number)
 
     run.api.wait_for(f"the copy's task to be {state}", reached, 90)
-
-
-def wait_for_copies(run: Run, cloud: Cloud, count: int) -> None:
-    run.api.wait_for(f"{count} copies", lambda: cloud.counters["copies_accepted"] >= count, 90)
 
 
 def test_a_retry_leaves_max_tries_alone(stack: Stack) -> None:
@@ -109,3 +106,31 @@ def test_whoever_marks_a_deferred_task_failed_is_told_the_copy_key_and_the_job(s
         told = re.compile(rf"does not wait any more\. Copy key 'clearing_deferred/.*'.*, job {cloud.jobs[0].id}\.")
         stack.api.wait_for("word from the trigger", lambda: bool(told.search(run.log("copy_image"))), 60)
         assert cloud.counters["copies_accepted"] == 1
+
+
+@contextmanager
+def halted_triggers(stack: Stack) -> Iterator[None]:
+    """Within, no trigger gets on, as under load; the triggerer itself does."""
+    runners = psutil.Process(stack.pid("triggerer")).children()
+    for runner in runners:
+        runner.suspend()
+    try:
+        yield
+    finally:
+        for runner in runners:
+            runner.resume()
+
+
+def test_the_event_of_an_earlier_clearing_is_not_taken_for_ones_own(stack: Stack) -> None:
+    with one_copy(stack, "late_event", copy_seconds=25.0) as (cloud, run):
+        wait_for_copies(run, cloud, 1)
+        with halted_triggers(stack):
+            wait_for_state(run, "deferred")
+            stack.api.wait_for("the triggerer", lambda: bool(run.task("copy_image")["triggerer_job"]), 30)
+            run.clear("copy_image")
+            wait_for_copies(run, cloud, 2)
+            wait_for_state(run, "deferred", try_number=2)
+            stack.api.wait_for("the triggerer", lambda: bool(run.task("copy_image")["triggerer_job"]), 30)
+        wait_for_state(run, "success", try_number=2)
+        print(run.log("copy_image", 1), run.log("copy_image", 2))
+        assert run.xcom("copy_image", "image_id") == cloud.copies()[1]["id"]

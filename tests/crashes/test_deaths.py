@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
-from airflow_provider_ims.simulator import Cloud
 from airflow_provider_ims.simulator.faults import Fault
 from tests.crashes.sweeps import Sweep, around, lagging_cloud
 from tests.real.stack import Stack
@@ -15,8 +12,6 @@ LOG_IN = around("begin", "log-in")
 RESUMED = around("end", "push of image_id", "read of notes", "write of notes", "push of return_value", "success")
 POINTS = BEFORE_THE_COPY + AFTER_THE_COPY + RESUMED
 
-FOUND_NO_SLOT = around("begin", "copy", "write of notes 2", "defer")
-SENT_AGAIN = [point.replace("begin", "again") for point in BEFORE_THE_COPY + AFTER_THE_COPY]
 AFTER_A_LOST_REPLY = around("begin", "copy", "list 2", "list 3", "write of notes 2", "image 2", "defer") + RESUMED
 
 
@@ -32,8 +27,7 @@ def test_a_death_at_any_point_leaves_one_image(stack: Stack) -> None:
         sweep = Sweep(stack, "dying", POINTS)
         sweep.check(cloud)
         assert sorted(sweep.died()) == sorted(POINTS)
-        print(f"{len(POINTS)} deaths, {sweep.starts} processes, {sweep.run.seconds:.0f} s")
-        print({(t["map_index"], t["try_number"]) for t in sweep.run.tasks})
+        print(sweep.summary)
 
 
 def test_a_death_around_the_log_in_leaves_one_image(stack: Stack) -> None:
@@ -44,31 +38,6 @@ def test_a_death_around_the_log_in_leaves_one_image(stack: Stack) -> None:
             assert sweep.died() == sweep.deaths
 
 
-def test_a_death_on_either_side_of_a_wait_for_a_slot_leaves_one_image(stack: Stack) -> None:
-    deaths = ["nothing", *FOUND_NO_SLOT, *SENT_AGAIN]
-    with lagging_cloud(stack, "full", concurrent_copies=0) as cloud:
-        sweep = Sweep(stack, "full", deaths)
-        stack.api.wait_for("a request for each copy", lambda: asked_for(cloud) >= set(deaths) - {FOUND_NO_SLOT[0]}, 120)
-        cloud.change(concurrent_copies=200)
-        sweep.check(cloud)
-        print(sweep.points())
-        assert sorted(sweep.died()) == sorted(deaths[1:])
-        print(f"{len(deaths) - 1} deaths, {sweep.starts} processes, {sweep.run.seconds:.0f} s")
-
-
-def asked_for(cloud: Cloud) -> set[str]:
-    """The names of the copies that have been asked for."""
-    return {json.loads(arrival.body)["name"] for arrival in cloud.requests("copy")}
-
-
-def test_a_death_of_the_supervisor_at_any_point_leaves_one_image(stack: Stack) -> None:
-    with lagging_cloud(stack, "orphaned") as cloud:
-        sweep = Sweep(stack, "orphaned", POINTS, victim="supervisor")
-        sweep.check(cloud)
-        assert sorted(sweep.died()) == sorted(POINTS)
-        print(f"{len(POINTS)} deaths, {sweep.starts} processes, {sweep.run.seconds:.0f} s")
-
-
 def test_a_death_after_a_lost_reply_leaves_one_image(stack: Stack) -> None:
     with lagging_cloud(stack, "losing", copy_seconds=12.0, image_appears="submit") as cloud:
         cloud.faults.add(Fault("copy", "reset_after", times=None))
@@ -76,4 +45,4 @@ def test_a_death_after_a_lost_reply_leaves_one_image(stack: Stack) -> None:
         sweep.check(cloud)
         assert set(sweep.points()) - set(LOG_IN) == {*BEFORE_THE_COPY, *AFTER_A_LOST_REPLY}
         assert sorted(sweep.died()) == sorted(AFTER_A_LOST_REPLY)
-        print(f"{len(AFTER_A_LOST_REPLY)} deaths, {sweep.starts} processes, {sweep.run.seconds:.0f} s")
+        print(sweep.summary)

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from airflow_provider_ims.simulator import Cloud
 from airflow_provider_ims.simulator.faults import Fault
-from tests.crashes.sweeps import Sweep, lagging_cloud
+from tests.crashes.sweeps import Sweep, lagging_cloud, wait_for_copies
 from tests.real.stack import Stack
 
 HUNDRED = [f"copy {number}" for number in range(100)]
@@ -25,7 +25,7 @@ def test_a_hundred_copies_on_a_bad_day_are_a_hundred_images(stack: Stack) -> Non
         sweep = Sweep(stack, "bad_day", HUNDRED, dag_id="many_copies")
         killed = 0
         for begun in range(5, 100, 10):
-            stack.api.wait_for(f"{begun} copies", lambda begun=begun: cloud.counters["copies_accepted"] >= begun, 300)
+            wait_for_copies(sweep.run, cloud, begun)
             killed += kill_tasks(stack, sweep)
             if begun % 30 == 5:
                 stack.kill("triggerer")
@@ -33,7 +33,7 @@ def test_a_hundred_copies_on_a_bad_day_are_a_hundred_images(stack: Stack) -> Non
         sweep.check(cloud, 900)
         assert each_has_its_own_fingerprint(cloud)
         assert killed >= 10
-        print(f"{killed} tasks killed, {sweep.starts} processes, {sweep.run.seconds:.0f} s, {dict(cloud.counters)}")
+        print(f"{killed} tasks killed, {sweep.summary}, {dict(cloud.counters)}")
 
 
 def test_a_hundred_copies_five_at_a_time_are_a_hundred_images(stack: Stack) -> None:
@@ -41,7 +41,7 @@ def test_a_hundred_copies_five_at_a_time_are_a_hundred_images(stack: Stack) -> N
         sweep = Sweep(stack, "five", HUNDRED, dag_id="many_copies")
         sweep.check(cloud, 1500)
         assert each_has_its_own_fingerprint(cloud)
-        print(f"{sweep.starts} processes, {sweep.run.seconds:.0f} s, {dict(cloud.counters)}")
+        print(f"{sweep.summary}, {dict(cloud.counters)}")
 
 
 def kill_tasks(stack: Stack, sweep: Sweep, most: int = 3) -> int:

@@ -32,4 +32,4 @@ def test_a_part_that_dies_three_times_leaves_one_image_each(stack: Stack, part: 
             stack.kill(part, alone)
             stack.begin(part)
         sweep.check(cloud)
-        print(f"{part}: {len(TWELVE)} copies, {sweep.starts} processes, {sweep.run.seconds:.0f} s")
+        print(f"{part}: {sweep.summary}")

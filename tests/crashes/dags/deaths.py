@@ -11,6 +11,7 @@ import re
 import signal
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,13 @@ from airflow_provider_ims.operators import CopyImageOperator
 
 PARAMS = {"deaths": [""], "victim": "process", "ims_conn_id": "ims_default"}
 RECORD = Path(os.environ.get("AIRFLOW_HOME", ".")) / "points"
-REQUESTS = {"/v3/auth/tokens": "log-in", "/copy$": "copy", "/jobs/": "job", "/v2/images/": "image", "cloudimages": "list"}
+REQUESTS = {
+    "/v3/auth/tokens": "log-in",
+    "/copy$": "copy",
+    "/jobs/": "job",
+    "/v2/images/": "image",
+    "cloudimages": "list",
+}
 MESSAGES = {
     "DeferTask": "defer",
     "GetConnection": "connection",
@@ -32,46 +39,64 @@ UNINTERESTING = {"MaskSecret"}
 BEGINNINGS = {None: "begin", "submit_again": "again", "execute_complete": "end"}
 
 
+@dataclass
+class Process:
+    """One process of a copy's task. ``task``: map index and try; ``name``: which part of the try it is."""
+
+    task: str
+    name: str
+    death: str
+    victim: int
+    record: Path
+    passed: Counter[str] = field(default_factory=Counter)
+
+    def write(self, what: str) -> None:
+        """Write down what happens now."""
+        self.record.parent.mkdir(exist_ok=True)
+        with self.record.open("a") as file:
+            file.write(f"{self.task} {what}\n")
+
+    def reach(self, when: str, what: str) -> None:
+        """Be at a point, and die there if it is the one."""
+        if what in UNINTERESTING:
+            return
+        count = f" {self.passed[what]}" if self.passed[what] > 1 else ""
+        self.write(point := f"{self.name} {when} {what}{count}")
+        if point == self.death:
+            self.write("dies")
+            os.kill(self.victim, signal.SIGKILL)
+
+    def watched(self, call: Callable[..., Any], name_of: Callable[[Any], str]) -> Callable[..., Any]:
+        """The same call, with a point on either side."""
+
+        def send(sender: Any, *sent: Any, **more: Any) -> Any:
+            what = name_of(sent[0] if sent else more["msg"])
+            self.passed[what] += 1
+            self.reach("before", what)
+            try:
+                return call(sender, *sent, **more)
+            finally:
+                self.reach("after", what)
+
+        return send
+
+
 def die_where_told(context: Any) -> None:
     """Write down each point from now on, and die at the one that is meant for this task's map index."""
     import requests
     from airflow.sdk.execution_time.comms import CommsDecoder
 
     ti, params = context["ti"], context["params"]
-    process = BEGINNINGS[ti._ti_context_from_server.next_method]
-    death = params["deaths"][ti.map_index] if ti.try_number == 1 else ""
-    victim = os.getppid() if params["victim"] == "supervisor" else os.getpid()
-    record, passed = RECORD / params["ims_conn_id"], Counter[str]()
-
-    def write(what: str) -> None:
-        record.parent.mkdir(exist_ok=True)
-        with record.open("a") as file:
-            file.write(f"{ti.map_index} {ti.try_number} {what}\n")
-
-    def reach(what: str, when: str) -> None:
-        if what in UNINTERESTING:
-            return
-        count = f" {passed[what]}" if passed[what] > 1 else ""
-        write(point := f"{process} {when} {what}{count}")
-        if point == death:
-            write("dies")
-            os.kill(victim, signal.SIGKILL)
-
-    def with_points(name: Callable[[Any], str], call: Callable[..., Any]) -> Callable[..., Any]:
-        def watched(self: Any, sent: Any = None, **more: Any) -> Any:
-            what = name(more["msg"] if sent is None else sent)
-            passed[what] += 1
-            reach(what, "before")
-            try:
-                return call(self, more.pop("msg") if sent is None else sent, **more)
-            finally:
-                reach(what, "after")
-
-        return watched
-
-    write(f"{process} starts {os.getpid()}")
-    requests.Session.send = with_points(_request, requests.Session.send)  # type: ignore[method-assign]
-    CommsDecoder.send = with_points(_message, CommsDecoder.send)  # type: ignore[method-assign]
+    process = Process(
+        task=f"{ti.map_index} {ti.try_number}",
+        name=BEGINNINGS[ti._ti_context_from_server.next_method],
+        death=params["deaths"][ti.map_index] if ti.try_number == 1 else "",
+        victim=os.getppid() if params["victim"] == "supervisor" else os.getpid(),
+        record=RECORD / params["ims_conn_id"],
+    )
+    process.write(f"{process.name} starts {os.getpid()}")
+    requests.Session.send = process.watched(requests.Session.send, _request)  # type: ignore[method-assign]
+    CommsDecoder.send = process.watched(CommsDecoder.send, _message)  # type: ignore[method-assign]
 
 
 def _request(request: Any) -> str:
