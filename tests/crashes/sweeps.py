@@ -63,9 +63,14 @@ class Sweep:
         deaths = len(self.died())
         return f"{len(self.deaths)} copies, {deaths} deaths, {self.starts} processes, {self.run.seconds:.0f} s"
 
-    def died(self) -> list[str]:
-        """At which points there was a death."""
-        return [self.deaths[index] for index, _, what in self.record if what == "dies"]
+    def check_deaths(self, *but: str) -> None:
+        """There was a death at each point, ``but`` at those."""
+        spared = {index for index, death in enumerate(self.deaths) if death not in but} - self.died()
+        assert not spared, "\n\n".join(f"{self.deaths[index]}:\n{self.logs(index)}" for index in spared)
+
+    def died(self) -> set[int]:
+        """The map indexes at which there was a death."""
+        return {index for index, _, what in self.record if what == "dies"}
 
     def logs(self, index: int) -> str:
         """All that the tries of one copy have written."""
