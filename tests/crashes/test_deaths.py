@@ -12,7 +12,9 @@ LOG_IN = around("begin", "log-in")
 RESUMED = around("end", "push of image_id", "read of notes", "write of notes", "push of return_value", "success")
 POINTS = BEFORE_THE_COPY + AFTER_THE_COPY + RESUMED
 
-AFTER_A_LOST_REPLY = around("begin", "copy", "list 2", "list 3", "write of notes 2", "image 2", "defer") + RESUMED
+AFTER_A_LOST_REPLY = (
+    around("begin", "copy", "list 2", "list 3", "list 4", "write of notes 2", "image 2", "defer") + RESUMED
+)
 
 
 def test_every_point_is_known(stack: Stack) -> None:
@@ -23,7 +25,7 @@ def test_every_point_is_known(stack: Stack) -> None:
 
 
 def test_a_death_at_any_point_leaves_one_image(stack: Stack) -> None:
-    with lagging_cloud(stack, "dying") as cloud:
+    with lagging_cloud(stack, "dying", list_lag=20.0) as cloud:  # or the retry sees the image at its first look
         sweep = Sweep(stack, "dying", POINTS)
         sweep.check(cloud)
         sweep.check_deaths()
@@ -39,7 +41,7 @@ def test_a_death_around_the_log_in_leaves_one_image(stack: Stack) -> None:
 
 
 def test_a_death_after_a_lost_reply_leaves_one_image(stack: Stack) -> None:
-    with lagging_cloud(stack, "losing", copy_seconds=12.0, image_appears="submit") as cloud:
+    with lagging_cloud(stack, "losing", copy_seconds=20.0, image_appears="submit") as cloud:
         cloud.faults.add(Fault("copy", "reset_after", times=None))
         sweep = Sweep(stack, "losing", ["nothing", *AFTER_A_LOST_REPLY])
         sweep.check(cloud)

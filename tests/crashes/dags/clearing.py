@@ -19,7 +19,7 @@ COPY: dict[str, Any] = {
     "ims_conn_id": "{{ params.ims_conn_id }}",
     "wait_for_completion": True,
     "poll_interval": 1,
-    "submit_grace": 4,
+    "submit_grace": 9,
     "retries": 1,
     "retry_delay": 0,
 }

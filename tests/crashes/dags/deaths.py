@@ -121,7 +121,7 @@ for dag_id, retries in {"deaths": 5, "many_copies": 20}.items():
             ims_conn_id="{{ params.ims_conn_id }}",
             wait_for_completion=True,
             poll_interval=1,
-            submit_grace=4,
+            submit_grace=22,
             retries=retries,
             retry_delay=retries // 10,
             pre_execute=die_where_told,
