@@ -131,10 +131,8 @@ class Submission:
             if isinstance(error, NotFoundError) or error.code in UNKNOWN_JOB_CODES:
                 return False
             raise
-        if job.status is JobStatus.SUCCESS and self.order.marked:
-            images = yield from own_images(self.client)
-            if not any(image.id == job.image_id and not image.is_dead for image in images):
-                return False
+        if job.status is JobStatus.SUCCESS and job.image_id and (yield from self._is_gone(job.image_id)):
+            return False
         if job.status is not JobStatus.FAIL:
             log.info("Job %s of an earlier try is %s: not copied again", job_id, job.reported_status)
             return True
@@ -143,6 +141,16 @@ class Submission:
         if job.reported_status != GONE:
             self.order = replace(self.order, attempt=self.order.attempt + 1)
         return False
+
+    def _is_gone(self, image_id: str) -> Conversation[bool]:
+        """Whether what a job has made is not there any more, or dead."""
+        try:
+            return (yield from self.client.ask(partial(protocol.get_image, image_id=image_id))).is_dead
+        except NotFoundError:
+            return True
+        except ForbiddenError as error:
+            log.warning("The image of the noted job is taken to be there: %s", error)
+            return False
 
     def _look_for_it(self) -> Conversation[str | None]:
         """The image of this order, as a job's id. Where it may still appear, it is waited for."""

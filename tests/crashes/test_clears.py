@@ -121,9 +121,6 @@ def halted_triggers(stack: Stack) -> Iterator[None]:
             runner.resume()
 
 
-@pytest.mark.xfail(
-    strict=True, reason="execute_complete takes whatever event comes; SQLite gives trigger ids out again"
-)
 def test_the_event_of_an_earlier_clearing_is_not_taken_for_ones_own(stack: Stack) -> None:
     with one_copy(stack, "late_event", copy_seconds=25.0) as (cloud, run):
         wait_for_copies(run, cloud, 1)
