@@ -79,12 +79,13 @@ class _LookIsOld(Exception):
 
 @dataclass(slots=True)
 class Submission:
-    """One order on its way. ``order`` has the right ``attempt`` once it was submitted.
+    """One order on its way; it learns what earlier tries have come to. ``job_id``: its job, where one is known.
 
     :param notes: where to write down what is about to happen and what has; ``submit`` is told what stands there.
     :param may_follow: whether a request may have been sent that the notes say nothing of.
     :param grace: see ``SUBMIT_GRACE``.
     :param allow_decryption: whether an encrypted source may get a copy that is not.
+    :param is_stopped: nothing is sent any more once this is set.
     """
 
     client: Client
@@ -93,6 +94,8 @@ class Submission:
     may_follow: bool = False
     grace: float = SUBMIT_GRACE
     allow_decryption: bool = False
+    job_id: str | None = None
+    is_stopped: bool = False
     _looked: float = 0.0
     _others: Sequence[Image] = ()
 
@@ -103,26 +106,30 @@ class Submission:
         copied, ``LostSubmitError`` / ``UnclearSubmitError`` where the cloud's answer was lost, ``StateStoreError``
         where Airflow took no note of what was about to be sent (so it was not), and what the cloud refuses.
         """
-        nothing_is_sent = not noted and not self.may_follow
+        found = yield from self._follow(noted)
+        nothing_is_sent = not self.may_follow
         try:
-            if found := (yield from self._follow(noted)) or (yield from self._look_for_it()):
-                return found
-            self.order.tell_of_earlier_clearings(self._others)
-            yield from self._check_source()
+            found = found or (yield from self._look_for_it())
+            if found is None:
+                self.order.tell_of_earlier_clearings(self._others, noted.get("key"))
+                yield from self._check_source()
         except ImsError:
             if nothing_is_sent:  # the next try need not wait for what might appear
                 yield from self._note_late(sent=False)
             raise
-        return (yield from self._send())
+        self.job_id = found or (yield from self._send())
+        return self.job_id
 
     def _follow(self, noted: Mapping[str, Any]) -> Conversation[str | None]:
         """The job that an earlier try has noted, if it may still end well or has."""
         if (noted.get("key"), noted.get("image_id")) != (self.order.key, self.order.image_id):
             self.may_follow = self.may_follow and not noted  # who could note another order would have noted this one
             return None
-        self.order, self.may_follow = replace(self.order, attempt=noted["attempt"]), noted["sent"]
-        job_id: str | None = noted["job_id"]
-        return job_id if job_id and (yield from self._is_alive(job_id)) else None
+        self.order = replace(self.order, attempt=noted["attempt"], failed_at=noted.get("failed_at"))
+        self.may_follow, self.job_id = noted["sent"], noted["job_id"]
+        if self.job_id and not (yield from self._is_alive(self.job_id)):
+            self.job_id = None
+        return self.job_id
 
     def _is_alive(self, job_id: str) -> Conversation[bool]:
         try:
@@ -131,7 +138,7 @@ class Submission:
             if isinstance(error, NotFoundError) or error.code in UNKNOWN_JOB_CODES:
                 return False
             raise
-        if job.status is JobStatus.SUCCESS and job.image_id and (yield from self._is_gone(job.image_id)):
+        if job.status is JobStatus.SUCCESS and (yield from self._is_gone(job.image_id)):
             return False
         if job.status is not JobStatus.FAIL:
             log.info("Job %s of an earlier try is %s: not copied again", job_id, job.reported_status)
@@ -139,11 +146,14 @@ class Submission:
         log.warning("Job %s of an earlier try ended with FAIL (%s %s)", job_id, job.error_code, job.fail_reason)
         self.may_follow = False
         if job.reported_status != GONE:
-            self.order = replace(self.order, attempt=self.order.attempt + 1)
+            failed_at = job.end_time.isoformat() if job.end_time else None
+            self.order = replace(self.order, attempt=self.order.attempt + 1, failed_at=failed_at)
         return False
 
-    def _is_gone(self, image_id: str) -> Conversation[bool]:
-        """Whether what a job has made is not there any more, or dead."""
+    def _is_gone(self, image_id: str | None) -> Conversation[bool]:
+        """Whether what a job has made is gone or dead, or is not named, but can be found by its fingerprint."""
+        if image_id is None:
+            return self.order.marked
         try:
             return (yield from self.client.ask(partial(protocol.get_image, image_id=image_id))).is_dead
         except NotFoundError:
@@ -174,8 +184,7 @@ class Submission:
             yield Pause(LOOK_INTERVAL * jitter(0.8, 1.2))
 
     def _look(self) -> Conversation[str | None]:
-        images = yield from own_images(self.client)
-        self._looked = self.client.elapsed()
+        images, self._looked = yield from own_images(self.client)
         image = self.order.adoptable(images)
         if image is None:
             self._others = images
@@ -208,6 +217,7 @@ class Submission:
             try:
                 return (yield from self._send_once())
             except _LookIsOld:
+                yield from self._note_late(sent=False)
                 if found := (yield from self._look()):
                     return found
         raise UnavailableError(
@@ -226,6 +236,8 @@ class Submission:
         return job_id
 
     def _call(self, at: Service) -> Call[str]:
+        if self.is_stopped:
+            raise UnavailableError("Nothing was sent: the task was killed before.")
         if self.order.marked and self.client.elapsed() - self._looked > FRESH:
             raise _LookIsOld
         order = self.order
@@ -249,7 +261,7 @@ class Submission:
         return f"Without a fingerprint it cannot be recognized: look in IMS for {what} before you clear the task."
 
     def _note(self, *, sent: bool, job_id: str | None = None) -> None:
-        facts = {"key": self.order.key, "image_id": self.order.image_id, "attempt": self.order.attempt}
+        facts = {name: getattr(self.order, name) for name in ("key", "image_id", "attempt", "failed_at")}
         self.notes.write(**facts, sent=sent, job_id=job_id)
 
     def _note_late(self, *, sent: bool, job_id: str | None = None) -> Conversation[None]:

@@ -12,21 +12,22 @@ import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from airflow_provider_ims.errors import CopyConflictError
 from airflow_provider_ims.models import Image
 
 log = logging.getLogger(__name__)
 
-_CLEARING = r"\d+(?:s\d+)?"
-_FINGERPRINT = re.compile(rf"(ims[a-z2-7]{{20}})(?:c({_CLEARING}))?(?:a(\d+))?")
+_KEY_OF_A_TASK = re.compile(r"(.*)#(\d+(?:s\d+)?)@(\S*)", re.DOTALL)
+_FINGERPRINT = re.compile(r"(ims[a-z2-7]{20})(?:c(\d+(?:s\d+)?t[a-z2-7]{6}))?(?:a(\d+))?")
 
 REMEDY = "Delete what is not wanted and clear the task, or copy under another `copy_key`."
 
 
-def copy_key(*task: object, clearing: str) -> str:
-    """The key of a task's copy: what tells the task from all others, and which clearing of it this is."""
-    return f"{'/'.join(map(str, task))}#{clearing}"
+def copy_key(*task: object, clearing: str, started: str) -> str:
+    """The key of a task's copy: what tells the task from all others, which clearing this is, and when its run began."""
+    return f"{'/'.join(map(str, task))}#{clearing}@{started}"
 
 
 def account(key: str | None, job_id: str | None = None, image_id: str | None = None, *, is_over: bool = False) -> str:
@@ -38,12 +39,16 @@ def account(key: str | None, job_id: str | None = None, image_id: str | None = N
     return f"{', '.join(facts)}.{goes_on if job_id and not is_over else ''}"
 
 
+def _hash(text: str, length: int) -> str:
+    return base64.b32encode(hashlib.sha256(text.encode()).digest()).decode().lower()[:length]
+
+
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """The first word of a copy's description, letters and digits alone: ``ims``, 20 of ``a-z2-7``, ``c1``, ``a2``.
+    """The first word of a copy's description, letters and digits alone: ``ims``, 20 of ``a-z2-7``, ``c1t...``, ``a2``.
 
-    ``stem`` is a hash of source image and copy key but for the clearing. ``clearing``: which one of the task; none for
-    a key of the user's own. ``attempt``: how many jobs of this key have ended with FAIL before.
+    ``stem`` is a hash of source image and copy key but for the clearing. ``clearing``: which one of the task, and a
+    hash of when its run began; none for a key of the user's own. ``attempt``: how many jobs of this key have FAILed.
     """
 
     stem: str
@@ -53,10 +58,10 @@ class Fingerprint:
     @classmethod
     def of(cls, key: str, image_id: str, attempt: int = 0) -> Fingerprint:
         task, clearing = key, None
-        if ends := re.fullmatch(rf"(.*)#({_CLEARING})", key, re.DOTALL):
-            task, clearing = ends.groups()
-        digest = hashlib.sha256(f"{image_id.lower()} {task}".encode()).digest()
-        return cls("ims" + base64.b32encode(digest).decode().lower()[:20], clearing, attempt)
+        if parts := _KEY_OF_A_TASK.fullmatch(key):
+            task, number, started = parts.groups()
+            clearing = f"{number}t{_hash(started, 6)}"
+        return cls("ims" + _hash(f"{image_id.lower()} {task}", 20), clearing, attempt)
 
     @classmethod
     def read(cls, description: str | None) -> Fingerprint | None:
@@ -76,7 +81,8 @@ class Fingerprint:
 class Order:
     """One copy as it was asked for. Where it is not ``marked`` it has no fingerprint and cannot be recognized.
 
-    ``attempt``: see ``Fingerprint``; images of lower ones are leftovers of jobs that FAILed, and count for nothing.
+    ``attempt``: see ``Fingerprint``. ``failed_at``: when the last job FAILed that is known of (ISO format): unfinished
+    images of lower attempts that are older are its leftovers, and count for nothing.
     """
 
     key: str
@@ -86,6 +92,7 @@ class Order:
     cmk_id: str | None = None
     enterprise_project_id: str | None = None
     attempt: int = 0
+    failed_at: str | None = None
     marked: bool = True
 
     @property
@@ -98,11 +105,17 @@ class Order:
         return " ".join(str(word) for word in (self.fingerprint, self.description) if word)
 
     def is_mine(self, image: Image) -> bool:
-        """Whether this image was made by this order, or by an earlier try at it."""
+        """Whether this image was made for this order, by whichever try or run."""
         mine, found = self.fingerprint, Fingerprint.read(image.description)
         if not mine or not found or (found.stem, found.clearing) != (mine.stem, mine.clearing):
             return False
-        return found.attempt >= mine.attempt and self._is_from_source(image)
+        return self._is_from_source(image) and not (found.attempt < mine.attempt and self._is_leftover(image))
+
+    def _is_leftover(self, image: Image) -> bool:
+        """Whether an image of a lower attempt is what the FAILed job has left; where that is not known it is not."""
+        if image.is_active or not self.failed_at or not image.created_at:
+            return False
+        return image.created_at < datetime.fromisoformat(self.failed_at).replace(microsecond=0)
 
     def adoptable(self, images: Sequence[Image]) -> Image | None:
         """The one live image of this order; raises ``CopyConflictError`` for several, or one that is not as asked."""
@@ -135,23 +148,27 @@ class Order:
             self.check(made)
         return made
 
-    def tell_of_earlier_clearings(self, images: Sequence[Image]) -> None:
+    def tell_of_earlier_clearings(self, images: Sequence[Image], noted_key: str | None = None) -> None:
         """Log which images earlier clearings of the same task have left, so that nobody is surprised by two."""
         mine = self.fingerprint
         for image in images:
             other = Fingerprint.read(image.description)
             if not mine or not other or other.stem != mine.stem or image.is_dead or not self._is_from_source(image):
                 continue
-            if mine.clearing and other.clearing and other.clearing != mine.clearing:
-                key = f"{self.key.rpartition('#')[0]}#{other.clearing}"
+            if other.clearing != mine.clearing:
                 log.warning(
-                    "The task was cleared, so another copy is made. The one of copy key '%s' is there still: image %s "
-                    "'%s' (%s)",
-                    key,
+                    "The task was cleared: another copy is made. The one before is there still: image %s '%s' (%s)%s",
                     image.id,
                     image.name,
                     image.status,
+                    self._with_key_of(other, noted_key),
                 )
+
+    def _with_key_of(self, other: Fingerprint, noted_key: str | None) -> str:
+        number = (other.clearing or "").partition("t")[0]
+        keys = (noted_key or "", re.sub(r"#[^#@]*@(\S*)$", rf"#{number}@\1", self.key))
+        found = [key for key in keys if Fingerprint.of(key, self.image_id, other.attempt) == other]
+        return f", copy key '{found[0]}'" if found else ""
 
     def _is_from_source(self, image: Image) -> bool:
         return image.origin is None or image.origin.rpartition(",")[2].lower() == self.image_id.lower()

@@ -2,42 +2,45 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
 
 from airflow_provider_ims import protocol
 from airflow_provider_ims.auth import Client, Conversation
 from airflow_provider_ims.errors import ForbiddenError, MalformedResponseError, RefusedError, UnavailableError
-from airflow_provider_ims.models import Image, Response, Service
+from airflow_provider_ims.models import Image, Service
 from airflow_provider_ims.protocol import Call
 
 
-def own_images(client: Client) -> Conversation[list[Image]]:
-    """All private images of the token's project, all pages.
+def own_images(client: Client) -> Conversation[tuple[list[Image], float]]:
+    """All private images of the token's project, all pages, and when that was (``client.elapsed``).
 
-    Raises ``ForbiddenError`` where listing is not allowed, and a transient error where the look failed even in part:
-    what was not seen is not known to be missing.
+    New images come first, so where there are several pages the first one is asked for again in the end, and the look is
+    as old as that. Raises ``ForbiddenError`` where listing is not allowed, and a transient error where the look failed
+    even in part: what was not seen is not known to be missing.
     """
-    yield from client.token()  # so that what is refused below is not the log-in
-    found: list[Image] = []
-    marker: str | None = None
-    while True:
-        page = yield from _page(client, marker)
-        found += page
-        if len(page) < protocol.PAGE_SIZE:
-            return found
-        if page[-1].id == marker:
-            raise MalformedResponseError(f"The list of images does not go on after image {marker}.")
+    project_id = (yield from client.token()).project_id  # first, so that what is refused below is not the log-in
+    looked, page = client.elapsed(), (yield from _page(client))
+    found = {image.id: image for image in page}
+    while len(page) >= protocol.PAGE_SIZE:
         marker = page[-1].id
+        page = yield from _page(client, marker)
+        if page and page[-1].id == marker:
+            raise MalformedResponseError(f"The list of images does not go on after image {marker}.")
+        found |= {image.id: image for image in page}
+        if len(page) < protocol.PAGE_SIZE:
+            looked, page = client.elapsed(), (yield from _page(client))
+            return _owned(found | {image.id: image for image in page}, project_id), looked
+    return _owned(found, project_id), looked
 
 
-def _page(client: Client, marker: str | None) -> Conversation[list[Image]]:
+def _owned(images: Mapping[str, Image], project_id: str) -> list[Image]:
+    return [image for image in images.values() if image.owner in (None, project_id)]
+
+
+def _page(client: Client, marker: str | None = None) -> Conversation[list[Image]]:
     def page_of(at: Service) -> Call[list[Image]]:
-        call = protocol.list_images(at, {"__imagetype": "private", "owner": at.project_id}, marker)
-
-        def read(answer: Response) -> list[Image]:
-            return [image for image in call.read(answer) if image.owner in (None, at.project_id)]
-
-        return replace(call, read=read)
+        filters = {"__imagetype": "private", "owner": at.project_id, "sort_key": "created_at", "sort_dir": "desc"}
+        return protocol.list_images(at, filters, marker)
 
     try:
         return (yield from client.ask(page_of))

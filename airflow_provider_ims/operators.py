@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowRescheduleException, TaskDeferred
@@ -21,18 +21,21 @@ from airflow_provider_ims.arguments import (
     truth,
 )
 from airflow_provider_ims.errors import (
+    ArgumentError,
+    CopyConflictError,
     ImageUnusableError,
     JobFailedError,
     JobInterruptedError,
+    NotFoundError,
     StateStoreError,
     ThrottledError,
 )
 from airflow_provider_ims.failures import failures, set_retry_policy
+from airflow_provider_ims.idempotency import Order, account
 from airflow_provider_ims.models import text
 from airflow_provider_ims.tasks import (
-    DEFERRAL_MARGIN,
-    SOONEST_RETURN,
     Notes,
+    come_back,
     deadline,
     default_copy_key,
     defer_until_over,
@@ -43,8 +46,11 @@ from airflow_provider_ims.tasks import (
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
 
+    from airflow_provider_ims.copying import Submission
     from airflow_provider_ims.hooks import ImsHook
-    from airflow_provider_ims.idempotency import Order
+
+OVER = (JobFailedError, JobInterruptedError, ImageUnusableError, CopyConflictError, NotFoundError)
+"""Errors after which nothing of the copy goes on in the cloud."""
 
 
 class CopyImageOperator(BaseOperator):
@@ -123,12 +129,12 @@ class CopyImageOperator(BaseOperator):
         self.submit_grace = submit_grace
         self.allow_decryption = allow_decryption
         self._known: dict[str, str | None] = {"key": None}
+        self._submission: Submission | None = None
         set_retry_policy(self)
         self._check_at_parsing()
 
     def execute(self, context: Context) -> str:
-        is_resumed = bool(context.get("task_reschedule_count"))
-        return self._copy(context, deadline(context, self.timeout), is_resumed)
+        return self._copy(context, deadline(context, self.timeout))
 
     def submit_again(self, context: Context, event: Mapping[str, str]) -> str:
         """Go on after a pause for want of a free slot."""
@@ -139,14 +145,21 @@ class CopyImageOperator(BaseOperator):
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> str:
         """Take what the trigger has seen."""
         with self._accounted():
-            _, noted = self._take_up(context)
-            mine = noted.get("key") or (event.get("copy_key") if text(self.copy_key) else self._known["key"])
-            if event.get("copy_key") != mine:  # of the clearing before: SQLite re-uses triggers' ids
+            if event.get("copy_key") != self._key_that_waits(context, event):  # SQLite re-uses triggers' ids
                 self.log.warning("An event of job %s is not for this task, which goes on waiting", event.get("job_id"))
                 return self._copy(context, deadline(context, self.timeout), is_resumed=True)
-            self._known = {"key": mine, "job_id": event["job_id"]}
+            self._known = {"key": event["copy_key"], "job_id": event["job_id"]}
             self._succeed(context, success(event)["image_id"])
             return str(event["job_id"])
+
+    def _key_that_waits(self, context: Context, event: Mapping[str, Any]) -> str | None:
+        """The copy key of the try that was deferred, as far as that is known without doubt."""
+        try:
+            _, noted = self._take_up(context)
+        except StateStoreError as error:
+            self.log.warning("%s", error)
+            return event.get("copy_key")
+        return noted.get("key") or (event.get("copy_key") if text(self.copy_key) else self._known["key"])
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         if next_method != "__fail__":
@@ -157,6 +170,8 @@ class CopyImageOperator(BaseOperator):
             return super().resume_execution(next_method, next_kwargs, context)
 
     def on_kill(self) -> None:
+        if self._submission:
+            self._submission.is_stopped = True
         self._tell()
 
     def _check_at_parsing(self) -> None:
@@ -167,6 +182,8 @@ class CopyImageOperator(BaseOperator):
                 check(value)
         if is_known_at_parsing(self.description):
             check_description(self.description, self._longest_description)
+        if self.copy_key and not self.fingerprint:
+            raise ArgumentError(f"copy_key is {self.copy_key!r}, which means nothing with fingerprint=False: drop one.")
         if isinstance(self.allow_decryption, bool) or is_known_at_parsing(self.allow_decryption):
             truth("allow_decryption", self.allow_decryption)
 
@@ -174,28 +191,32 @@ class CopyImageOperator(BaseOperator):
     def _longest_description(self) -> int:
         return LONGEST_MARKED_DESCRIPTION if self.fingerprint else LONGEST_DESCRIPTION
 
-    def _copy(self, context: Context, last_look: datetime, is_resumed: bool) -> str:
+    def _copy(self, context: Context, last_look: datetime, is_resumed: bool = False) -> str:
         from airflow_provider_ims.copying import Submission
         from airflow_provider_ims.hooks import ImsHook
 
         with self._accounted():
             notes, noted = self._take_up(context)
-            order = self._order()
+            order, allowed = self._order(), truth("allow_decryption", self.allow_decryption)
             with ImsHook(self.ims_conn_id) as hook:
-                may_follow = context["ti"].try_number > 1 and not is_resumed and self.fingerprint
-                allowed = truth("allow_decryption", self.allow_decryption)
+                may_follow = context["ti"].try_number > 1 and not is_resumed
                 submission = Submission(hook.client, order, notes, may_follow, self.submit_grace, allowed)
-                left = (last_look - hook.client.now()).total_seconds()
-                hook.patience = max(0.0, min(hook.patience, left))
-                try:
-                    job_id = hook.perform(submission.submit(noted))
-                except ThrottledError as error:
-                    self._come_back(error, last_look)
-                self._known["job_id"] = job_id
+                job_id = self._submit(hook, submission, noted, last_look)
                 self.log.info("Copying image %s to '%s': job %s", self.image_id, self.name, job_id)
                 image_id = self._wait(hook, submission.order, job_id, last_look) if self.wait_for_completion else None
             self._succeed(context, image_id)
             return job_id
+
+    def _submit(self, hook: ImsHook, submission: Submission, noted: Mapping[str, Any], last_look: datetime) -> str:
+        left = (last_look - hook.client.now()).total_seconds()
+        hook.patience = max(0.0, min(hook.patience, left))
+        self._submission = submission
+        try:
+            return hook.perform(submission.submit(noted))
+        except ThrottledError as error:
+            come_back(self, error, last_look, account(self._known["key"] if self.fingerprint else None))
+        finally:
+            self._known["job_id"] = submission.job_id
 
     def _take_up(self, context: Context) -> tuple[Notes, Mapping[str, Any]]:
         """Where to note, and what earlier tries have noted."""
@@ -207,8 +228,6 @@ class CopyImageOperator(BaseOperator):
         return Notes(store, "copy", always), noted
 
     def _order(self) -> Order:
-        from airflow_provider_ims.idempotency import Order
-
         others = (self.cmk_id, self.enterprise_project_id, self.copy_key)
         check_copy(self.image_id, self.name, self.description, *others, longest=self._longest_description)
         return Order(
@@ -220,24 +239,6 @@ class CopyImageOperator(BaseOperator):
             enterprise_project_id=text(self.enterprise_project_id),
             marked=self.fingerprint,
         )
-
-    def _come_back(self, error: ThrottledError, last_look: datetime) -> NoReturn:
-        """Have the copy sent again later, without a worker until then."""
-        from airflow_provider_ims.copying import pause_for_slot
-        from airflow_provider_ims.triggers import SlotTrigger
-
-        now = datetime.now(UTC)
-        left = (last_look - now).total_seconds()
-        pause = pause_for_slot(max(SOONEST_RETURN, error.retry_after or 0.0), self.timeout - left, left)
-        if pause is None:
-            raise error
-        until = now + timedelta(seconds=pause)
-        self.log.info("Throttled until %s UTC, then the copy is tried again: %s", f"{until:%H:%M:%S}", error)
-        if not self.deferrable:
-            raise AirflowRescheduleException(until)
-        trigger = SlotTrigger(until.isoformat(), last_look.isoformat())
-        patience = timedelta(seconds=pause) + DEFERRAL_MARGIN
-        self.defer(trigger=trigger, method_name="submit_again", timeout=patience)
 
     def _wait(self, hook: ImsHook, order: Order, job_id: str, last_look: datetime) -> str:
         from airflow_provider_ims.waiting import Watch
@@ -267,10 +268,9 @@ class CopyImageOperator(BaseOperator):
             except (TaskDeferred, AirflowRescheduleException):
                 raise
             except BaseException as error:
-                self._tell(is_over=isinstance(error, JobFailedError | JobInterruptedError | ImageUnusableError))
+                self._tell(is_over=isinstance(error, OVER))
                 raise
 
     def _tell(self, is_over: bool = False) -> None:
-        from airflow_provider_ims.idempotency import account
-
-        self.log.error("%s", account(**self._known, is_over=is_over))
+        known = self._known if self.fingerprint else {**self._known, "key": None}
+        self.log.error("%s", account(**known, is_over=is_over))

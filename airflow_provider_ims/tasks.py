@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, cast
 
-from airflow.sdk.exceptions import AirflowRuntimeError
+from airflow.sdk.exceptions import AirflowRescheduleException
 
-from airflow_provider_ims.errors import ImsError, StateStoreError
+from airflow_provider_ims.errors import ImsError, StateStoreError, ThrottledError
 from airflow_provider_ims.idempotency import account, copy_key
 
 if TYPE_CHECKING:
@@ -60,8 +60,9 @@ class Notes:
 def _store_errors() -> Iterator[None]:
     try:
         yield
-    except AirflowRuntimeError as problem:
-        raise StateStoreError(f"Airflow's task state store does not answer: {problem}.") from None
+    except Exception as problem:  # a backend of the user's own raises what it likes
+        words = f"{type(problem).__name__}: {problem}".rstrip(".")
+        raise StateStoreError(f"Airflow's task state store does not answer: {words}.") from problem
 
 
 def is_known_at_parsing(value: object) -> bool:
@@ -72,18 +73,24 @@ def is_known_at_parsing(value: object) -> bool:
 def default_copy_key(context: Context, retries: int, noted: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """The copy key of a task where its author gives none, and what must be noted to find it again.
 
-    A clear raises ``max_tries`` and a retry does not. Where ``retries`` was lowered meanwhile a clear leaves it, too;
-    then it is a clear if the task had succeeded.
+    A clear sets ``max_tries`` to the tries so far and ``retries``; a retry leaves it. So another ``max_tries`` is
+    another clearing. Where ``retries`` was lowered it may be one that was there before, which ``again`` tells apart;
+    and where it is even the same, it is a clear if the task had succeeded.
     """
     run, ti = context["dag_run"], cast(Any, context["ti"])
-    same = noted.get("max_tries") == ti.max_tries
-    again = noted.get("again", 0) if same else 0
-    if same and noted.get("succeeded") and retries < noted["retries"]:
-        again += 1
+    before, highest, again = (noted.get(name, default) for name, default in _CLEARINGS)
+    if ti.max_tries == before:
+        again += bool(noted.get("succeeded") and retries < noted["retries"])
+    else:
+        again += ti.max_tries <= highest
     clearing = f"{ti.max_tries}s{again}" if again else f"{ti.max_tries}"
-    began = run.start_date.isoformat() if run.start_date else ""
-    key = copy_key(ti.dag_id, ti.run_id, began, ti.task_id, ti.map_index, clearing=clearing)
-    return key, {"max_tries": ti.max_tries, "retries": retries, "again": again}
+    started = run.start_date.isoformat() if run.start_date else ""
+    key = copy_key(ti.dag_id, ti.run_id, ti.task_id, ti.map_index, clearing=clearing, started=started)
+    highest = max(highest, ti.max_tries)
+    return key, {"max_tries": ti.max_tries, "highest": highest, "again": again, "retries": retries}
+
+
+_CLEARINGS = (("max_tries", None), ("highest", -1), ("again", 0))
 
 
 def deadline(context: Context, timeout: float) -> datetime:
@@ -107,10 +114,33 @@ def defer_until_over(operator: BaseOperator, ims_conn_id: str, watch: Watch) -> 
         order=asdict(watch.order) if watch.order else None,
     )
     until = f"{watch.deadline:%Y-%m-%d %H:%M} UTC"
-    known = account(watch.order.key if watch.order else None, watch.job_id)
+    known = account(watch.order.key if watch.order and watch.order.marked else None, watch.job_id)
     operator.log.info("Waiting in the triggerer until %s. %s", until, known)
     patience = max(watch.deadline - now, timedelta(0)) + DEFERRAL_MARGIN
     operator.defer(trigger=trigger, method_name="execute_complete", timeout=patience)
+
+
+def come_back(operator: Any, error: ThrottledError, last_look: datetime, known: str) -> NoReturn:
+    """Have ``operator.submit_again`` (not ``deferrable``: all of the task) run later; until then without a worker.
+
+    Raises the error where there is no time left before ``last_look``.
+    """
+    from airflow_provider_ims.copying import pause_for_slot
+    from airflow_provider_ims.triggers import SlotTrigger
+
+    now = datetime.now(UTC)
+    left = (last_look - now).total_seconds()
+    pause = pause_for_slot(max(SOONEST_RETURN, error.retry_after or 0.0), operator.timeout - left, left)
+    if pause is None:
+        raise error
+    until = now + timedelta(seconds=pause)
+    operator.log.info("Throttled until %s UTC, then tried again: %s %s", f"{until:%H:%M:%S}", error, known)
+    if not operator.deferrable:
+        raise AirflowRescheduleException(until)
+    trigger = SlotTrigger(until.isoformat(), last_look.isoformat(), known)
+    patience = timedelta(seconds=pause) + DEFERRAL_MARGIN
+    operator.defer(trigger=trigger, method_name="submit_again", timeout=patience)
+    raise AssertionError("defer raises")
 
 
 def success(event: Mapping[str, Any]) -> Mapping[str, Any]:

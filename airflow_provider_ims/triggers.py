@@ -12,6 +12,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_provider_ims.errors import ImsError
 
 DEFAULT_TIMEOUT = 7200.0
+KILLED = "The task does not wait any more. %s"
 
 
 class JobTrigger(BaseTrigger):
@@ -64,7 +65,8 @@ class JobTrigger(BaseTrigger):
         """Say what goes on when a user marks or clears the waiting task (called since Airflow 3.3)."""
         from airflow_provider_ims.idempotency import account
 
-        self.log.warning("The task does not wait any more. %s", account((self.order or {}).get("key"), self.job_id))
+        order = self.order or {}
+        self.log.warning(KILLED, account(order.get("key") if order.get("marked") else None, self.job_id))
 
     async def _wait(self) -> dict[str, Any]:
         from airflow_provider_ims.arguments import check_job_id, check_seconds
@@ -88,19 +90,26 @@ class SlotTrigger(BaseTrigger):
 
     :param until: the instant at which it fires, in ISO format with an offset.
     :param deadline: the instant after which no slot is waited for any more, likewise.
+    :param known: what is known of the copy, for whoever kills the task.
     """
 
-    def __init__(self, until: str, deadline: str) -> None:
+    def __init__(self, until: str, deadline: str, known: str = "") -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.until = until
         self.deadline = deadline
+        self.known = known
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        return "airflow_provider_ims.triggers.SlotTrigger", {"until": self.until, "deadline": self.deadline}
+        kwargs = {name: getattr(self, name) for name in ("until", "deadline", "known")}
+        return "airflow_provider_ims.triggers.SlotTrigger", kwargs
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         await _sleep_until(self.until)
         yield TriggerEvent({"deadline": self.deadline})
+
+    async def on_kill(self) -> None:
+        """As ``JobTrigger.on_kill``."""
+        self.log.warning(KILLED, self.known)
 
 
 async def _sleep_until(instant: str) -> None:

@@ -17,6 +17,7 @@ from airflow_provider_ims.errors import (
     ImageUnusableError,
     ImsError,
     ImsTransientError,
+    JobInterruptedError,
     JobTimeoutError,
     MalformedResponseError,
     NotFoundError,
@@ -24,7 +25,7 @@ from airflow_provider_ims.errors import (
 )
 from airflow_provider_ims.idempotency import Order
 from airflow_provider_ims.listing import own_images
-from airflow_provider_ims.models import GONE, Image, Job, JobStatus
+from airflow_provider_ims.models import GONE, IMAGE_JOB, Image, Job, JobStatus
 from airflow_provider_ims.refusals import UNKNOWN_JOB_CODES, job_failure
 
 log = logging.getLogger(__name__)
@@ -90,7 +91,7 @@ class Watch:
         try:
             job = yield from self.client.ask(partial(protocol.get_job, job_id=self.job_id))
             if job.reported_status == GONE:
-                raise NotFoundError(f"Image {job.image_id} is not there any more: it was deleted.")
+                raise NotFoundError(f"Image {job.image_id} is not there any more: its job failed, or it was deleted.")
             image = (yield from self._image_of(job)) if job.status is JobStatus.SUCCESS else None
         except ImsTransientError as error:
             self._no_news(error)
@@ -103,12 +104,15 @@ class Watch:
         return self._verdict(job, image)
 
     def _image_of(self, job: Job) -> Conversation[Image]:
-        if not job.image_id:
-            raise MalformedResponseError(f"Job {job.job_id} says SUCCESS, but names no image.")
+        images: list[Image] = []
         if self.order and self.order.marked:
-            images = yield from own_images(self.client)
-            if listed := self.order.verify(job.image_id, images):
-                return listed
+            images, _ = yield from own_images(self.client)
+        if not job.image_id:
+            if self.order and (found := self.order.adoptable(images)):
+                return found
+            raise MalformedResponseError(f"Job {job.job_id} says SUCCESS, but names no image.")
+        if self.order and (listed := self.order.verify(job.image_id, images)):
+            return listed
         image = yield from self.client.ask(partial(protocol.get_image, image_id=job.image_id))
         if self.order and self.order.marked and not image.is_dead:
             return replace(image, status="not listed yet")
@@ -137,7 +141,7 @@ class Watch:
             raise error
         self.unknown_looks += 1
         if self.unknown_looks > TOLERATED_UNKNOWN_LOOKS:
-            raise error
+            raise error.but(JobInterruptedError, error.message) if self.job_id.startswith(IMAGE_JOB) else error
         self._no_news(error)
 
     def _report(self, job: Job, image: Image | None) -> None:

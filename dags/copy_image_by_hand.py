@@ -33,9 +33,9 @@ with DAG(
         "description": Param(
             None,
             type=["null", "string"],
-            pattern=r"^[^\r\n<>]{0,1024}$",
+            pattern=r"^[^\r\n<>]{0,980}$",
             title="Description",
-            description="At most 1,024 characters, no line break, no '<' or '>'.",
+            description="At most 980 characters, no line break, no '<' or '>'.",
         ),
         "cmk_id": Param(
             None,

@@ -75,7 +75,7 @@ class Process:
 
 
 class OneTask(RuleBasedStateMachine):
-    """One task of one run."""
+    """One task of one run, and another run that shares its ``copy_key``."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -84,6 +84,7 @@ class OneTask(RuleBasedStateMachine):
         self.client = dataclasses.replace(self.world.client, now=lambda: self.world.now + self.clock_is_off)
         self.world.perform(self.client.token())
         self.kept: dict[str, Any] = {}
+        self.other_kept: dict[str, Any] = {}
         self.tries, self.clearing = 0, 0
         self.process: Process | None = None
         self.paused: list[Process] = []
@@ -95,7 +96,9 @@ class OneTask(RuleBasedStateMachine):
 
     @property
     def order(self) -> Order:
-        return Order(copy_key("dag", "run", "2026", "task", -1, clearing=str(self.clearing)), PLAIN_IMAGE, "golden")
+        return Order(
+            copy_key("dag", "run", "task", -1, clearing=str(self.clearing), started="2026"), PLAIN_IMAGE, "golden"
+        )
 
     # What Airflow does.
 
@@ -147,12 +150,13 @@ class OneTask(RuleBasedStateMachine):
             self.process.walk.go()
         self.process = None
 
-    @precondition(lambda self: self.process is not None and not self.process.is_about_to_send)
+    @precondition(lambda self: self.process is None or not self.process.is_about_to_send)
     @rule()
     def another_run_asks_for_the_same_copy_meanwhile(self) -> None:
         """With the same ``copy_key``, and longer than the grace before and after whatever this one sends."""
         self.world.wait(SUBMIT_GRACE + 40)
-        other = Process(Submission(self.client, self.order, Notebook({})), {}, self.world, Notebook({}))
+        notes = Notebook(self.other_kept if self.has_store else {})
+        other = Process(Submission(self.client, self.order, notes), dict(notes.kept), self.world, notes)
         while other.walk.step is not None:
             other.walk.go()
         self.world.wait(SUBMIT_GRACE + 40)

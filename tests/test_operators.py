@@ -20,7 +20,9 @@ from airflow_provider_ims.errors import (
     JobTimeoutError,
     NotFoundError,
     SettingsError,
+    StateStoreError,
     ThrottledError,
+    UnavailableError,
     UnclearSubmitError,
 )
 from airflow_provider_ims.operators import CopyImageOperator
@@ -109,6 +111,19 @@ def test_an_unclear_submit_adopts_what_appears(ims_simulator: ImsSimulator) -> N
     assert ims_simulator.cloud.counters["POST copy"] == 1
 
 
+def test_a_task_that_was_killed_sends_nothing_more(ims_simulator: ImsSimulator) -> None:
+    task = operator()
+
+    def kill(arrival: Arrival) -> None:
+        if arrival.route == "list":
+            task.on_kill()
+
+    ims_simulator.cloud.on_arrival = kill
+    with pytest.raises(UnavailableError, match="Nothing was sent: the task was killed"):
+        run_task(task)
+    assert ims_simulator.cloud.counters["POST copy"] == 0
+
+
 def test_without_fingerprint_an_unclear_submit_is_permanent_and_sent_once(ims_simulator: ImsSimulator) -> None:
     ims_simulator.cloud.faults.add(Fault("copy", "status", status=504, when="after", times=None))
     with fails_with(UnclearSubmitError, match="may have been carried out.*look in IMS for an image named 'golden'"):
@@ -143,6 +158,35 @@ def test_a_clear_after_lowered_retries_begins_another_too(ims_simulator: ImsSimu
     store.kept["copy"] = store.kept["copy"].replace('"succeeded": true', '"succeeded": false')
     run_task(task, ti, task_state_store=store)
     assert len(ims_simulator.cloud.jobs) == 2
+
+
+def test_clears_after_retries_were_lowered_far_each_begin_another(ims_simulator: ImsSimulator) -> None:
+    store = StateStore()
+    for number, max_tries, retries in ((1, 2, 2), (2, 1, 0), (3, 2, 0), (4, 3, 0)):  # as Airflow counts them
+        ti = TaskInstance(try_number=number, max_tries=max_tries)
+        run_task(operator(retries=retries), ti, task_state_store=store)
+    assert len(ims_simulator.cloud.jobs) == 4
+
+
+def test_a_done_copy_does_not_fail_for_a_store_that_does_not_answer(ims_simulator: ImsSimulator) -> None:
+    context: Any = {"ti": TaskInstance(), "dag_run": DagRun(), "task_state_store": BrokenStore()}
+    event = {"status": "success", "job_id": "0" * 32, "image_id": PLAIN_IMAGE, "copy_key": "of the try"}
+    assert waiting().execute_complete(context, event) == "0" * 32
+
+
+class BrokenStore(StateStore):
+    """A state store backend that raises what it likes."""
+
+    def get(self, key: str) -> Any:
+        raise OSError("The bucket is gone.")
+
+    set = get  # type: ignore[assignment]
+
+
+def test_without_a_store_that_answers_nothing_is_sent(ims_simulator: ImsSimulator) -> None:
+    with pytest.raises(StateStoreError, match=r"OSError: The bucket is gone\."):
+        run_task(operator(), task_state_store=BrokenStore())
+    assert ims_simulator.cloud.counters["POST copy"] == 0
 
 
 def test_a_deferred_task_that_succeeds_notes_it(ims_simulator: ImsSimulator) -> None:
@@ -186,7 +230,7 @@ def test_the_copy_key_that_a_failure_prints_takes_up_the_copy(
     said = capsys.readouterr().out
     assert f"job {job.id}. It goes on in the cloud" in said
     (key,) = re.findall(r"Copy key '(.+?)'", said)
-    assert key == "a_dag/a_run/2026-01-31T23:00:00+00:00/a_task/-1#0"
+    assert key == "a_dag/a_run/a_task/-1#0@2026-01-31T23:00:00+00:00"
     taken_up = run_task(operator(copy_key=key), TaskInstance(dag_id="by_hand"))
     assert taken_up.returned == f"image:{job.image_id}"
 
@@ -229,10 +273,12 @@ def test_no_free_slot_defers_without_a_failure_until_there_is_one(ims_simulator:
 
 def test_no_free_slot_reschedules_a_task_that_is_not_deferrable(ims_simulator: ImsSimulator) -> None:
     ims_simulator.cloud.faults.add(Fault("copy", "status", status=429, retry_after=50))
+    store = StateStore()
     with pytest.raises(AirflowRescheduleException) as rescheduled:
-        run_task(operator(deferrable=False))
+        run_task(operator(deferrable=False), task_state_store=store)
     assert rescheduled.value.reschedule_date > datetime.now(UTC) + timedelta(seconds=49)
-    run_task(operator(deferrable=False), TaskInstance(try_number=2), task_reschedule_count=1)
+    again = {"task_state_store": store, "task_reschedule_count": 1}
+    run_task(operator(deferrable=False), TaskInstance(try_number=2), **again)
     assert len(ims_simulator.cloud.jobs) == 1
     assert ims_simulator.cloud.counters["GET list"] == 2  # one a submit: what was refused is not waited for
 
@@ -250,7 +296,10 @@ def test_airflows_own_time_out_tells_what_is_known_too(
     job_id = run_task(operator(), task_state_store=store).returned
     with pytest.raises(TaskDeferralError):
         waiting().resume_execution("__fail__", {"error": "lost"}, context | {"task_state_store": store})  # type: ignore[arg-type]
-    assert f"#0' (given as `copy_key` it takes up the same copy), job {job_id}" in capsys.readouterr().out
+    assert (
+        f"#0@2026-01-31T23:00:00+00:00' (given as `copy_key` it takes up the same copy), job {job_id}"
+        in capsys.readouterr().out
+    )
 
 
 def test_an_encrypted_image_is_decrypted_only_where_that_is_said(ims_simulator: ImsSimulator) -> None:
@@ -286,6 +335,7 @@ def test_a_missing_connection_says_what_to_create() -> None:
         ({"description": "x" * 981}, "of which 44 are kept for the fingerprint"),
         ({"description": "x" * 1025, "fingerprint": False}, r"at most 1,024 characters \(this has 1,025\)"),
         ({"submit_grace": 0}, "submit_grace is 0"),
+        ({"copy_key": "mine", "fingerprint": False}, "copy_key is 'mine', which means nothing with fingerprint=False"),
         ({"allow_decryption": "perhaps"}, "allow_decryption is 'perhaps'"),
         ({"poll_interval": 0}, "poll_interval is 0"),
         ({"timeout": -1}, "timeout is -1"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -37,6 +38,7 @@ class World:
         self.cloud = Cloud(CloudSettings(**cloud), lambda: self.now)
         self.on_loop = on_loop
         self.reachable = True
+        self.foreign_owner = ""  # of the newest image in each list, where the cloud does not heed the filter
         self.pauses: list[float] = []
         self.requests: list[Request] = []
         self.client = self.another_client(directory)
@@ -79,7 +81,14 @@ class World:
         self.wait(reply.delay)
         if reply.connection not in ("kept", "slow") or reply.response is None:
             raise ResponseLostError(f"No complete answer from {ADDRESS}.")
-        return reply.response
+        return self._with_a_foreign_image(request, reply.response)
+
+    def _with_a_foreign_image(self, request: Request, response: Response) -> Response:
+        if not self.foreign_owner or "/v2/cloudimages?" not in request.url:
+            return response
+        document = json.loads(response.body)
+        document["images"][0]["owner"] = self.foreign_owner
+        return Response(response.status, response.headers, json.dumps(document).encode())
 
     async def _send_async(self, request: Request) -> Response:
         return self._send(request)

@@ -25,7 +25,7 @@ from airflow_provider_ims.simulator.seeds import (
 )
 from tests.world import LOOK, Walk, World
 
-ORDER = Order(copy_key("dag", "run", "2026", "copy", -1, clearing="0"), PLAIN_IMAGE, "golden", "nightly")
+ORDER = Order(copy_key("dag", "run", "copy", -1, clearing="0", started="2026"), PLAIN_IMAGE, "golden", "nightly")
 GRACE, TIMEOUT = 60.0, 30.0
 
 
@@ -226,7 +226,7 @@ def test_without_a_note_a_later_try_looks_until_the_grace_is_over(world: World) 
 
 def test_where_another_order_was_noted_this_one_would_have_been(tries: Tries) -> None:
     tries.submit()
-    cleared = Tries(tries.world, replace(ORDER, key=copy_key("dag", "run", "2026", "copy", -1, clearing="1")))
+    cleared = Tries(tries.world, replace(ORDER, key=copy_key("dag", "run", "copy", -1, clearing="1", started="2026")))
     cleared.notes, cleared.count = tries.notes, 1
     cleared.submit()
     assert (len(tries.images), tries.world.pauses) == (2, [])
@@ -321,6 +321,29 @@ def test_all_pages_are_looked_at(tries: Tries) -> None:
     assert tries.submit(may_follow=False) == f"image:{tries.images[0].id}"
 
 
+def test_images_of_others_that_a_list_shows_do_not_end_the_look(tries: Tries) -> None:
+    tries.submit()
+    tries.world.wait(100)
+    for number in range(600):
+        tries.world.cloud.add_image(f"one of many, {number}")
+    tries.notes.kept = {}
+    walk = Walk(tries.world, tries.submission(may_follow=False).submit({}))
+    tries.world.foreign_owner = "somebody else"
+    assert walk.to_the_end() == f"image:{tries.images[0].id}"
+
+
+def test_the_first_of_several_pages_is_looked_at_last(tries: Tries) -> None:
+    tries.world.cloud.change(quota=10_000)
+    for number in range(600):
+        tries.world.cloud.add_image(f"one of many, {number}")
+    walk = Walk(tries.world, tries.submission().submit({}))
+    walk.go()  # the first page
+    other = Tries(tries.world)
+    other.submit()
+    tries.world.wait(10)
+    assert walk.to_the_end() == f"image:{tries.images[0].id}"
+
+
 def test_without_the_permission_to_list_it_is_said_how_to_do_without(tries: Tries) -> None:
     tries.world.cloud.change(missing_permissions=("ims:images:list",))
     with pytest.raises(errors.ForbiddenError, match=r"ims:images:list.*fingerprint=False"):
@@ -399,6 +422,28 @@ def test_the_leftovers_of_a_job_that_failed_do_not_count(tries: Tries, remains: 
     tries.world.wait(20)
     assert tries.submit() == second
     assert tries.images[1].description.startswith(f"{ORDER.fingerprint}a1 ")
+
+
+def test_after_a_job_that_failed_the_image_of_another_run_is_taken_up(tries: Tries) -> None:
+    tries.world.cloud.change(copy_seconds=10.0, fail_code="IMG.0097")
+    tries.submit()
+    tries.world.wait(20)
+    tries.world.cloud.change(fail_code="", copy_seconds=100.0)
+    other = Tries(tries.world)
+    made = other.submit()
+    for seconds in (30, 100):  # while it is made, and afterwards
+        tries.world.wait(seconds)
+        assert tries.submit() == f"image:{tries.images[1].id}"
+        tries.notes.kept |= {"job_id": tries.world.cloud.jobs[0].id, "attempt": 0}
+    assert (made, tries.sent) == (tries.world.cloud.jobs[1].id, 2)
+
+
+@pytest.mark.parametrize("entities", ["no_image_id", "empty", "null"])
+def test_a_noted_job_that_names_no_image_is_found_by_its_fingerprint(tries: Tries, entities: str) -> None:
+    tries.submit()
+    tries.world.wait(100)
+    tries.world.cloud.change(success_entities=entities)
+    assert tries.submit() == f"image:{tries.images[0].id}"
 
 
 def test_a_noted_job_that_the_cloud_no_longer_knows_is_found_by_its_image(tries: Tries) -> None:

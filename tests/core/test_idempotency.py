@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,8 +16,9 @@ from airflow_provider_ims.idempotency import Fingerprint, Order, account, copy_k
 from airflow_provider_ims.models import Image
 from airflow_provider_ims.simulator.seeds import ENCRYPTED_IMAGE, KEY, PLAIN_IMAGE
 
-TASK = ("nightly", "manual__2026-01-31T23:00:00+00:00", "2026-01-31T23:00:01+00:00", "copy", -1)
-FIRST = copy_key(*TASK, clearing="0")
+TASK = ("nightly", "manual__2026-01-31T23:00:00+00:00", "copy", -1)
+BEGAN = "2026-01-31T23:00:01+00:00"
+FIRST = copy_key(*TASK, clearing="0", started=BEGAN)
 ORDER = Order(FIRST, PLAIN_IMAGE, "golden", "nightly copy", KEY)
 
 
@@ -27,17 +29,24 @@ def image(order: Order = ORDER, **fields: Any) -> Image:
 
 
 def clearing(number: str) -> Order:
-    return replace(ORDER, key=copy_key(*TASK, clearing=number))
+    return replace(ORDER, key=copy_key(*TASK, clearing=number, started=BEGAN))
 
 
 def test_a_key_says_which_task_of_which_run_and_which_clearing() -> None:
-    assert FIRST == "nightly/manual__2026-01-31T23:00:00+00:00/2026-01-31T23:00:01+00:00/copy/-1#0"
+    assert FIRST == "nightly/manual__2026-01-31T23:00:00+00:00/copy/-1#0@2026-01-31T23:00:01+00:00"
 
 
-@pytest.mark.parametrize("changed", range(5))
-def test_another_task_run_deployment_or_map_index_is_another_copy(changed: int) -> None:
-    other = copy_key(*(part if place != changed else "9" for place, part in enumerate(TASK)), clearing="0")
+@pytest.mark.parametrize("changed", range(4))
+def test_another_task_run_or_map_index_is_another_copy(changed: int) -> None:
+    parts = (part if place != changed else "9" for place, part in enumerate(TASK))
+    other = copy_key(*parts, clearing="0", started=BEGAN)
     assert Fingerprint.of(other, PLAIN_IMAGE).stem != Fingerprint.of(FIRST, PLAIN_IMAGE).stem
+
+
+def test_a_run_that_began_at_another_time_is_another_clearing() -> None:
+    other = copy_key(*TASK, clearing="0", started="2026-02-01T00:00:00+00:00")
+    assert Fingerprint.of(other, PLAIN_IMAGE).stem == Fingerprint.of(FIRST, PLAIN_IMAGE).stem
+    assert Fingerprint.of(other, PLAIN_IMAGE) != Fingerprint.of(FIRST, PLAIN_IMAGE)
 
 
 def test_another_source_is_another_copy_and_the_case_of_its_id_does_not_count() -> None:
@@ -48,10 +57,13 @@ def test_another_source_is_another_copy_and_the_case_of_its_id_does_not_count() 
 def test_task_and_clearing_are_two_parts_of_it() -> None:
     first, second = Fingerprint.of(FIRST, PLAIN_IMAGE), clearing("2s1").fingerprint
     assert second is not None
-    assert (first.stem, first.clearing, second.clearing) == (second.stem, "0", "2s1")
+    assert first.stem == second.stem
+    assert re.fullmatch("0t[a-z2-7]{6} 2s1t[a-z2-7]{6}", f"{first.clearing} {second.clearing}")
 
 
-@pytest.mark.parametrize("key", [FIRST, clearing("12s3").key, "a key of my own", "mine#and mine", "ä\n#"])
+@pytest.mark.parametrize(
+    "key", [FIRST, clearing("12s3").key, "a key of my own", "mine#and mine", "release#4", "ä\n#", ""]
+)
 @pytest.mark.parametrize("attempt", [0, 3])
 def test_it_is_short_letters_and_digits_and_read_back_from_a_description(key: str, attempt: int) -> None:
     fingerprint = Fingerprint.of(key, PLAIN_IMAGE, attempt)
@@ -73,7 +85,7 @@ def test_it_stands_in_front_of_the_description() -> None:
 
 def test_the_fingerprint_never_changes_or_images_of_former_releases_would_be_copied_again() -> None:
     assert str(Fingerprint.of("my key", PLAIN_IMAGE)) == "imsg62uwgivqqi22lon4yer"
-    assert str(ORDER.fingerprint) == "imsemc3bg2d2oodcxv36k3uc0"
+    assert str(ORDER.fingerprint) == "imsbhnnl5lujgyvc3ylgihfc0tebiy5r"
 
 
 @pytest.mark.parametrize("status", ["queued", "saving", "active", "something new"])
@@ -130,10 +142,22 @@ def test_a_key_that_is_not_shown_before_the_end_is_no_difference() -> None:
 
 
 def test_leftovers_of_attempts_that_failed_do_not_count() -> None:
-    second, leftover = replace(ORDER, attempt=1), image(status="saving")
+    ended = datetime(2026, 1, 31, 23, 10, 0, 500_000, tzinfo=UTC)
+    second = replace(ORDER, attempt=1, failed_at=ended.isoformat())
+    leftover = image(status="saving", created_at=ended - timedelta(minutes=9))
     assert second.adoptable([leftover]) is None
     assert second.adoptable([leftover, image(second, id="i2")]) == image(second, id="i2")
     assert ORDER.adoptable([image(second, id="i2")]) == image(second, id="i2")  # of a run that knows of no failure
+
+
+@pytest.mark.parametrize("status", ["saving", "active"])
+def test_what_another_run_of_the_same_key_makes_is_no_leftover(status: str) -> None:
+    ended = datetime(2026, 1, 31, 23, 10, 0, 500_000, tzinfo=UTC)
+    second = replace(ORDER, attempt=1, failed_at=ended.isoformat())
+    others = image(status=status, created_at=ended.replace(microsecond=0))
+    assert second.adoptable([others]) == others
+    assert second.adoptable([image(created_at=ended - timedelta(minutes=9))]) is not None  # no leftover is active
+    assert replace(second, failed_at=None).adoptable([replace(others, status="saving")]) is not None
 
 
 def test_the_image_that_the_job_made_is_verified() -> None:
@@ -153,8 +177,19 @@ def test_the_images_of_earlier_clearings_are_told_with_their_keys(caplog: pytest
     with caplog.at_level(logging.WARNING):
         clearing("2").tell_of_earlier_clearings(others)
     (told,) = (record.getMessage() for record in caplog.records)
-    assert f"'{FIRST}'" in told
+    assert f"copy key '{FIRST}'" in told
     assert "image i2 'golden' (active)" in told
+
+
+def test_the_image_of_a_run_that_began_before_is_told_with_the_key_that_was_noted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    cleared = replace(ORDER, key=copy_key(*TASK, clearing="2", started="2026-02-01T00:00:00+00:00"))
+    with caplog.at_level(logging.WARNING):
+        cleared.tell_of_earlier_clearings([image()], FIRST)
+        cleared.tell_of_earlier_clearings([image()])
+    told, told_less = (record.getMessage() for record in caplog.records)
+    assert (f"copy key '{FIRST}'" in told, "copy key" in told_less) == (True, False)
 
 
 def test_an_account_says_what_is_known_and_what_goes_on() -> None:
