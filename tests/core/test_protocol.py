@@ -12,7 +12,7 @@ import pytest
 
 from airflow_provider_ims import protocol
 from airflow_provider_ims.errors import LoginRefusedError, MalformedResponseError, RefusedError
-from airflow_provider_ims.models import Credentials, Response, Service
+from airflow_provider_ims.models import Credentials, JobStatus, Response, Service
 from airflow_provider_ims.protocol import Call
 from airflow_provider_ims.simulator.seeds import PLAIN_IMAGE
 from tests.world import World
@@ -173,3 +173,26 @@ def test_a_good_status_with_a_bad_body_is_a_malformed_answer(call: Call[Any], co
 def test_a_bad_job_is_a_malformed_answer(content: bytes) -> None:
     with pytest.raises(MalformedResponseError, match="Could not look at job j1"):
         protocol.get_job(AT, "j1").read(Response(200, {}, content))
+
+
+@pytest.mark.parametrize(
+    ("status", "job_status"),
+    [
+        ("queued", JobStatus.RUNNING),
+        ("saving", JobStatus.RUNNING),
+        ("active", JobStatus.SUCCESS),
+        ("killed", JobStatus.FAIL),
+        ("deleted", JobStatus.FAIL),
+        ("something new", JobStatus.UNKNOWN),
+    ],
+)
+def test_a_job_that_is_known_by_its_image(status: str, job_status: JobStatus) -> None:
+    call = protocol.get_job(AT, "image:i1")
+    job = call.read(Response(200, {}, json.dumps({"id": "i1", "name": "copy", "status": status}).encode()))
+    assert (call.request.method, call.request.url) == ("GET", f"{AT.url}/v2/images/i1")
+    assert (job.job_id, job.status, job.reported_status, job.image_id) == ("image:i1", job_status, status, "i1")
+
+
+def test_a_job_whose_image_has_vanished_has_failed() -> None:
+    job = protocol.get_job(AT, "image:i1").read(Response(404, {}, b"<html>No image found with ID i1</html>"))
+    assert (job.status, job.reported_status, job.fail_reason) == (JobStatus.FAIL, "gone", "There is no such image.")
