@@ -143,8 +143,8 @@ BREAKS = (
     Break(
         "who finds no free slot comes back",
         "operators.py",
-        "self._come_back(error, last_look)",
-        "raise",
+        "come_back(self, error,",
+        "raise\n            come_back(self, error,",
         "test_operators.py",
     ),
 )
