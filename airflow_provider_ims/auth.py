@@ -37,6 +37,10 @@ log = logging.getLogger(__name__)
 MOST_FAILURES = 3
 """Log-ins of a user that IAM may refuse, or leave unanswered, before none is tried any more; the fifth could lock."""
 
+NOT_SENT_AGAIN = (
+    " It may have been carried out all the same, so it is not sent again: look in IMS for what it would have made."
+)
+
 LONGEST_LOG_IN = 120
 """Seconds to wait for somebody else's log-in; whoever takes longer is not waited for."""
 
@@ -141,7 +145,7 @@ class Client:
 
     def _failures(self) -> FailedLogIns:
         kept = self.tokens.recall(self.settings.credentials.login)
-        remembered = isinstance(kept, FailedLogIns) and self.now() < kept.until
+        remembered = isinstance(kept, FailedLogIns) and self.now() < kept.until <= self.now() + FAILURE_LASTS
         return cast(FailedLogIns, kept) if remembered else FailedLogIns("", self.now() + FAILURE_LASTS)
 
     def _log_in(self, who: Credentials) -> Conversation[Token]:
@@ -194,7 +198,4 @@ def _is_same(token: Token, refused: Token | None) -> bool:
 
 
 def _unclear(error: ImsError) -> ImsError:
-    advice = (
-        "It may have been carried out all the same, so it is not sent again: look in IMS for what it would have made."
-    )
-    return error.but(UnclearSubmitError, f"{error.message} {advice}")
+    return error.but(UnclearSubmitError, f"{error.message}{NOT_SENT_AGAIN}")

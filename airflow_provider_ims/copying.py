@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from airflow_provider_ims import protocol
-from airflow_provider_ims.auth import Client, Conversation, Pause, jitter
+from airflow_provider_ims.auth import NOT_SENT_AGAIN, Client, Conversation, Pause, jitter
 from airflow_provider_ims.errors import (
     ArgumentError,
     ForbiddenError,
@@ -249,6 +249,7 @@ class Submission:
     def _after_unclear(self, error: ImsError) -> Conversation[str]:
         if not self.order.marked:
             raise error.but(UnclearSubmitError, f"{error.message} {self._what_to_look_for()}")
+        error = error.but(LostSubmitError, error.message.removesuffix(NOT_SENT_AGAIN))
         log.warning("It is not clear whether the copy was begun: %s", error)
         self.may_follow = True
         if found := (yield from self._look_for_it()):

@@ -160,8 +160,9 @@ NOT_CARRIED_OUT = [
 @pytest.mark.parametrize("fault", NOT_CARRIED_OUT, ids=_name)
 def test_where_none_appears_the_try_fails_and_the_next_one_sends(tries: Tries, fault: Fault) -> None:
     tries.world.cloud.faults.add(fault)
-    with pytest.raises(errors.LostSubmitError, match="No copy has appeared"):
+    with pytest.raises(errors.LostSubmitError, match="No copy has appeared") as lost:
         tries.submit()
+    assert "not sent again" not in str(lost.value)
     assert GRACE + TIMEOUT <= sum(tries.world.pauses) < GRACE + TIMEOUT + 12
     waited = len(tries.world.pauses)
     tries.submit()

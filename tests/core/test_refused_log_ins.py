@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,13 @@ def test_a_wrong_password_is_tried_again_only_after_15_minutes(world: World, tmp
     assert ("not tried again" in said, world.log_ins) == (False, 1)
     world.wait(1)
     _refusal(world, asked().token())
+    assert world.log_ins == 2
+
+
+def test_a_clock_that_is_set_back_does_not_prolong_a_refusal(world: World, tmp_path: Path) -> None:
+    _refusal(world, world.another_client(tmp_path, password=WRONG).token())
+    world.now -= timedelta(hours=1)
+    _refusal(world, world.another_client(tmp_path, password=WRONG).token())
     assert world.log_ins == 2
 
 
