@@ -122,14 +122,14 @@ BREAKS = (
         "copying.py",
         "if is_last:\n                    raise",
         "if is_last:\n                    return None",
-        "core/test_copying.py",
+        "core/test_looks.py",
     ),
     Break(
         "nothing is decrypted unasked",
         "copying.py",
         "and not self.allow_decryption",
         "and False",
-        "core/test_copying.py",
+        "core/test_sources_and_leftovers.py",
     ),
     Break("two images stop the task", "idempotency.py", "if len(mine) > 1:", "if False:", "core/test_idempotency.py"),
     Break(

@@ -7,6 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.tries import Tries
+from tests.world import World
+
 _FORBIDDEN = ("socket.connect", "socket.bind", "socket.getaddrinfo", "socket.sendto")
 _watching = False
 
@@ -25,3 +28,14 @@ def _without_sockets() -> Iterator[None]:
     _watching = True
     yield
     _watching = False
+
+
+@pytest.fixture
+def tries(world: World) -> Tries:
+    return Tries(world)
+
+
+@pytest.fixture(params=[True, False], ids=["store", "no store"])
+def either(request: pytest.FixtureRequest, world: World) -> Tries:
+    """Once with a state store, once without, as on Airflow 3.2."""
+    return Tries(world, has_store=request.param)
