@@ -80,7 +80,7 @@ HTML page, 502         | unavailable / timeout  | unavailable / - | unavailable 
 wrong content type     | ok / ok                | ok / -          | ok / ok               | ok / -        | ok / ok                 | ok / -
 unknown job status     | -                      | -               | -                     | -             | late / timeout          | -
 lower-case job status  | -                      | -               | -                     | -             | ok / ok                 | -
-missing entities       | -                      | -               | -                     | -             | late / timeout          | -
+missing entities       | -                      | -               | -                     | -             | ok / timeout            | -
 second page missing    | -                      | unavailable / - | -                     | -             | -                       | late / -
 """  # noqa: E501 - a table
 

@@ -47,10 +47,10 @@ class Play:
     @property
     def timeout(self) -> float:
         """Of the task: short where only the deadline may end it. Pauses for a slot cost no time, but count."""
-        if self.times or TROUBLES[self.trouble].harmless:
+        if self.times or self.kind in TROUBLES[self.trouble].harmless:
             return LONG
         comes_late = self.endpoint in ("image", "list at the end")
-        return 60.0 if self.endpoint == "copy" else 8.0 if comes_late else 2.0
+        return 60.0 if self.endpoint == "copy" else 10.0 if comes_late else 4.0
 
 
 def outcome(play: Play) -> str:

@@ -22,6 +22,7 @@ ROUTES: Mapping[str, Any] = {
 
 EVERYWHERE = tuple(ROUTES)
 LISTS = ("list", "list at the end")
+BOTH = ("operator", "sensor")
 Times = int | None
 """How often something goes wrong; None: for ever."""
 
@@ -32,12 +33,12 @@ Strike = Callable[[Cloud, str, Times], None]
 class Trouble:
     """``endpoints``: where it makes sense. ``settings``: of the cloud it strikes. ``strike``: begins it on a route.
 
-    ``harmless``: nothing is lost by it, so that a task must not need its deadline to come to an end.
+    ``harmless``: to which kinds of task; they must not need their deadline to come to an end.
     """
 
     strike: Strike
     endpoints: tuple[str, ...] = EVERYWHERE
-    harmless: bool = False
+    harmless: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def begin(self, cloud: Cloud, endpoint: str, times: Times) -> None:
@@ -53,7 +54,7 @@ class Trouble:
         cloud.on_arrival = on_arrival
 
 
-def _fault(kind: FaultKind, *endpoints: str, harmless: bool = False, **more: Any) -> Trouble:
+def _fault(kind: FaultKind, *endpoints: str, harmless: tuple[str, ...] = (), **more: Any) -> Trouble:
     def strike(cloud: Cloud, route: Any, times: Times) -> None:
         cloud.faults.add(Fault(route, kind, times, **more))
 
@@ -85,7 +86,7 @@ def _second_page(cloud: Cloud, route: Any, times: Times) -> None:
     cloud.on_arrival = on_arrival
 
 
-def _jobs_that_show(harmless: bool = False, **settings: Any) -> Trouble:
+def _jobs_that_show(harmless: tuple[str, ...] = (), **settings: Any) -> Trouble:
     def strike(cloud: Cloud, route: str, times: Times) -> None:
         usual = {name: getattr(cloud.settings, name) for name in settings}
 
@@ -100,7 +101,7 @@ def _jobs_that_show(harmless: bool = False, **settings: Any) -> Trouble:
 
 
 TROUBLES: Mapping[str, Trouble] = {
-    "delay": _fault("delay", seconds=0.2, harmless=True),
+    "delay": _fault("delay", seconds=0.2, harmless=BOTH),
     "hang, not carried out": _fault("hang"),
     "hang, carried out": _fault("hang", "log-in", "copy", when="after"),
     "reset, not carried out": _fault("reset_before"),
@@ -120,9 +121,9 @@ TROUBLES: Mapping[str, Trouble] = {
     "{} (without a job id)": _fault("no_fields"),
     "HTML page, 200": _fault("html", status=200),
     "HTML page, 502": _fault("html", status=502),
-    "wrong content type": _fault("wrong_content_type", harmless=True),
+    "wrong content type": _fault("wrong_content_type", harmless=BOTH),
     "unknown job status": _jobs_that_show(status_instead="FROZEN"),
-    "lower-case job status": _jobs_that_show(harmless=True, status_words="lower"),
-    "missing entities": _jobs_that_show(success_entities="null"),
+    "lower-case job status": _jobs_that_show(harmless=BOTH, status_words="lower"),
+    "missing entities": _jobs_that_show(harmless=("operator",), success_entities="null"),
     "second page missing": Trouble(_second_page, LISTS, settings={"images": 520, "quota": 1000}),
 }
