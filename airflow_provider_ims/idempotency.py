@@ -22,7 +22,10 @@ log = logging.getLogger(__name__)
 _KEY_OF_A_TASK = re.compile(r"(.*)#(\d+(?:s\d+)?)@(\S*)", re.DOTALL)
 _FINGERPRINT = re.compile(r"(ims[a-z2-7]{20})(?:c(\d+(?:s\d+)?t[a-z2-7]{6}))?(?:a(\d+))?")
 
-REMEDY = "Delete what is not wanted and clear the task, or copy under another `copy_key`."
+REMEDY = (
+    "To keep one of them, delete the others and run with this `copy_key`; to begin afresh, delete all of them and "
+    "clear the task, or give another `copy_key`."
+)
 
 
 def copy_key(*task: object, clearing: str, started: str) -> str:

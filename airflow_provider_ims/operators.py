@@ -202,7 +202,8 @@ class CopyImageOperator(BaseOperator):
                 may_follow = context["ti"].try_number > 1 and not is_resumed
                 submission = Submission(hook.client, order, notes, may_follow, self.submit_grace, allowed)
                 job_id = self._submit(hook, submission, noted, last_look)
-                self.log.info("Copying image %s to '%s': job %s", self.image_id, self.name, job_id)
+                known = account(order.key if order.marked else None, job_id)
+                self.log.info("Copying image %s to '%s'. %s", self.image_id, self.name, known)
                 image_id = self._wait(hook, submission.order, job_id, last_look) if self.wait_for_completion else None
             self._succeed(context, image_id)
             return job_id

@@ -15,6 +15,7 @@ with DAG(
     schedule=None,
     doc_md=__doc__,
     tags=["ims", "example"],
+    default_args={"retries": 2},
     params={
         "image_id": Param(
             "465076de-dc36-4aec-80f5-ef9d8009428f",
@@ -53,8 +54,7 @@ with DAG(
             None,
             type=["null", "string"],
             title="Copy key",
-            description="To take up a copy that was begun before (after a timeout, say): the copy key that its task's "
-            "log shows.",
+            description="To take up a copy begun before: the copy key in its task's log; ask for the same as then.",
         ),
     },
 ) as dag:

@@ -13,6 +13,7 @@ with DAG(
     schedule="30 2 * * *",
     doc_md=__doc__,
     tags=["ims", "example"],
+    default_args={"retries": 2},
     params={
         "source_name": Param(
             "golden-source-ubuntu-24.04",

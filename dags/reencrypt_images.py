@@ -17,6 +17,7 @@ with DAG(
     schedule=None,
     doc_md=__doc__,
     tags=["ims", "example"],
+    default_args={"retries": 2},
     params={
         "image_ids": Param(
             ["465076de-dc36-4aec-80f5-ef9d8009428f", "5eed0000-0000-4000-8000-0000000000a1"],
