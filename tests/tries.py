@@ -14,7 +14,7 @@ from airflow_provider_ims.simulator.seeds import PLAIN_IMAGE
 from tests.world import LOOK, World
 
 ORDER = Order(copy_key("dag", "run", "copy", -1, clearing="0", started="2026"), PLAIN_IMAGE, "golden", "nightly")
-GRACE, TIMEOUT = 60.0, 30.0
+GRACE, TIMEOUT = 20.0, 30.0
 NUMBERED = "5eed0000-0000-4000-8000-1"
 
 

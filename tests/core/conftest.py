@@ -31,11 +31,12 @@ def _without_sockets() -> Iterator[None]:
 
 
 @pytest.fixture
-def tries(world: World) -> Tries:
-    return Tries(world)
+def tries() -> Tries:
+    """Tries in a thread, where alone copies are begun."""
+    return Tries(World())
 
 
 @pytest.fixture(params=[True, False], ids=["store", "no store"])
-def either(request: pytest.FixtureRequest, world: World) -> Tries:
+def either(request: pytest.FixtureRequest) -> Tries:
     """Once with a state store, once without, as on Airflow 3.2."""
-    return Tries(world, has_store=request.param)
+    return Tries(World(), has_store=request.param)
