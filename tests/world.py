@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,6 +28,14 @@ T = TypeVar("T")
 ADDRESS = "https://cloud.invalid"
 COPY: Callable[[Service], Call[str]] = partial(protocol.copy_image, image_id=PLAIN_IMAGE, name="copy")
 LOOK: Callable[[Service], Call[Image]] = partial(protocol.get_image, image_id=PLAIN_IMAGE)
+
+
+@cache
+def _loop() -> asyncio.Runner:
+    """One event loop for all worlds: a new one for each conversation would take most of a test's time."""
+    runner = asyncio.Runner()
+    atexit.register(runner.close)
+    return runner
 
 
 class World:
@@ -54,7 +63,7 @@ class World:
 
     def perform(self, conversation: Conversation[T], patience: float = 0.0) -> T:
         if self.on_loop:
-            return asyncio.run(run_async(conversation, self._send_async, patience, self._sleep_async))
+            return _loop().run(run_async(conversation, self._send_async, patience, self._sleep_async))
         return run(conversation, self._send, patience, self._sleep)
 
     def ask(self, make: Callable[[Service], Call[T]], patience: float = 0.0) -> T:

@@ -107,7 +107,7 @@ def test_a_wrong_password_whose_refusals_are_lost_does_not_lock_the_account(
     world: World, tmp_path: Path, fault: Fault
 ) -> None:
     world.cloud.faults.add(fault)
-    for _ in range(20):
+    for _ in range(6):
         with pytest.raises((ResponseLostError, UnavailableError)) as unanswered:
             world.perform(world.another_client(tmp_path, password=WRONG).token(), patience=600.0)
     assert "not tried again before" in str(unanswered.value)

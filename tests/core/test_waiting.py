@@ -108,7 +108,7 @@ def test_a_cloud_that_cannot_be_reached_is_no_news(world: World, caplog: pytest.
 
 
 def test_looks_that_fail_are_spaced_and_a_good_one_brings_the_beat_back(world: World) -> None:
-    world.cloud.change(copy_seconds=10_000.0)
+    world.cloud.change(copy_seconds=2_000.0)
     world.cloud.faults.add(Fault("job", "status", times=8))
     wait(world, timeout=20_000.0)
     for pause, spaced in zip(world.pauses, [10, 20, 40, 80, 160, 300, 300, 300, 10], strict=False):
