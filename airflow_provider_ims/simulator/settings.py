@@ -9,6 +9,7 @@ from __future__ import annotations
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from functools import cache
 from typing import Any, Literal
 
 
@@ -94,8 +95,14 @@ class Settings:
     seed: int = _setting(0, "seed of ids, tokens and chances")
 
     def __post_init__(self) -> None:
-        for name, kind in typing.get_type_hints(type(self)).items():
+        for name, kind in _kinds().items():
             _check(name, kind, getattr(self, name))
+
+
+@cache
+def _kinds() -> dict[str, Any]:
+    """What each setting is; found out once, for that takes longer than all the rest of a cloud."""
+    return typing.get_type_hints(Settings)
 
 
 def _check(name: str, kind: Any, value: object) -> None:
