@@ -164,7 +164,8 @@ def test_a_log_in_that_failed_gives_the_lock_back(world: World, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("shared", [True, False], ids=["one process", "processes"])
-def test_an_owner_who_never_ends_does_not_block_for_ever(world: World, tmp_path: Path, shared: bool) -> None:
+def test_an_owner_who_never_ends_does_not_block_for_ever(tmp_path: Path, shared: bool) -> None:
+    world = World(on_loop=shared)
     stuck = world.another_client(tmp_path)
     assert stuck.tokens.lock(stuck.settings.credentials.login, "stuck")
     client = stuck if shared else world.another_client(tmp_path)

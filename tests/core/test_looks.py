@@ -40,7 +40,7 @@ def test_after_a_try_that_failed_before_it_sent_the_next_one_does_not_wait(tries
 
 
 def test_a_look_that_failed_in_part_is_not_none(tries: Tries) -> None:
-    for number in range(600):
+    for number in range(510):
         tries.world.cloud.add_image(f"one of many, {number}")
     walk = Walk(tries.world, tries.submission().submit({}))
     walk.go()
@@ -53,7 +53,7 @@ def test_a_look_that_failed_in_part_is_not_none(tries: Tries) -> None:
 def test_all_pages_are_looked_at(tries: Tries) -> None:
     tries.submit()
     tries.world.wait(100)
-    for number in range(600):
+    for number in range(510):
         tries.world.cloud.add_image(f"one of many, {number}")
     tries.notes.kept = {}
     assert tries.submit(may_follow=False) == f"image:{tries.images[0].id}"
@@ -62,7 +62,7 @@ def test_all_pages_are_looked_at(tries: Tries) -> None:
 def test_images_of_others_that_a_list_shows_do_not_end_the_look(tries: Tries) -> None:
     tries.submit()
     tries.world.wait(100)
-    for number in range(600):
+    for number in range(510):
         tries.world.cloud.add_image(f"one of many, {number}")
     tries.notes.kept = {}
     walk = Walk(tries.world, tries.submission(may_follow=False).submit({}))
@@ -72,7 +72,7 @@ def test_images_of_others_that_a_list_shows_do_not_end_the_look(tries: Tries) ->
 
 def test_the_first_of_several_pages_is_looked_at_last(tries: Tries) -> None:
     tries.world.cloud.change(quota=10_000)
-    for number in range(600):
+    for number in range(510):
         tries.world.cloud.add_image(f"one of many, {number}")
     walk = Walk(tries.world, tries.submission().submit({}))
     walk.go()  # the first page

@@ -14,13 +14,13 @@ from typing import NoReturn
 
 import pytest
 
-from airflow_provider_ims.models import Credentials, Request, Token
+from airflow_provider_ims.models import Request, Token
 from airflow_provider_ims.token_store import FailedLogIns, TokenStore
 from airflow_provider_ims.transport import run_async
 from tests.world import World
 
 NOON = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
-WHO = Credentials("https://iam.example", "OTC-1", "operator", "correct horse", "eu-de")
+WHO = World().client.settings.credentials  # the same as elsewhere, for a key takes a tenth of a second to derive
 OTHER = replace(WHO, password="wrong horse")
 TOKEN = Token("MIIsecret", NOON, NOON + timedelta(hours=24), "0215ef11e49d4743", {"eu-de": "https://ims.example"})
 REFUSAL = FailedLogIns("Wrong password.", NOON + timedelta(minutes=15), "IAM.0062", "req-1")
