@@ -133,6 +133,12 @@ class CopyImageOperator(BaseOperator):
         set_retry_policy(self)
         self._check_at_parsing()
 
+    def get_hook(self) -> ImsHook:
+        """The hook that a try works with; a subclass may bring its own."""
+        from airflow_provider_ims.hooks import ImsHook
+
+        return ImsHook(self.ims_conn_id)
+
     def execute(self, context: Context) -> str:
         return self._copy(context, deadline(context, self.timeout))
 
@@ -193,12 +199,11 @@ class CopyImageOperator(BaseOperator):
 
     def _copy(self, context: Context, last_look: datetime, is_resumed: bool = False) -> str:
         from airflow_provider_ims.copying import Submission
-        from airflow_provider_ims.hooks import ImsHook
 
         with self._accounted():
             notes, noted = self._take_up(context)
             order, allowed = self._order(), truth("allow_decryption", self.allow_decryption)
-            with ImsHook(self.ims_conn_id) as hook:
+            with self.get_hook() as hook:
                 may_follow = context["ti"].try_number > 1 and not is_resumed
                 submission = Submission(hook.client, order, notes, may_follow, self.submit_grace, allowed)
                 job_id = self._submit(hook, submission, noted, last_look)
@@ -215,7 +220,9 @@ class CopyImageOperator(BaseOperator):
         try:
             return hook.perform(submission.submit(noted))
         except ThrottledError as error:
-            come_back(self, error, last_look, account(self._known["key"] if self.fingerprint else None))
+            come_back(
+                self, error, last_look, hook.client.now(), account(self._known["key"] if self.fingerprint else None)
+            )
         finally:
             self._known["job_id"] = submission.job_id
 

@@ -17,6 +17,8 @@ from airflow_provider_ims.tasks import SOONEST_RETURN, Notes, deadline, defer_un
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
 
+    from airflow_provider_ims.hooks import ImsHook
+
 
 class JobSensor(BaseSensorOperator):
     """Wait for a job that makes an image. Returns the image's id when the image is ``active``.
@@ -56,11 +58,16 @@ class JobSensor(BaseSensorOperator):
         if is_known_at_parsing(job_id):
             check_job_id(job_id)
 
-    def execute(self, context: Context) -> Any:
+    def get_hook(self) -> ImsHook:
+        """The hook that a try works with; a subclass may bring its own."""
         from airflow_provider_ims.hooks import ImsHook
+
+        return ImsHook(self.ims_conn_id, patience=0)  # what fails for a moment, the next look repeats
+
+    def execute(self, context: Context) -> Any:
         from airflow_provider_ims.waiting import Watch
 
-        with self._failures(), ImsHook(self.ims_conn_id, patience=0) as hook:  # the next look repeats what fails
+        with self._failures(), self.get_hook() as hook:
             check_job_id(self.job_id)
             last_look = deadline(context, self.timeout)
             self._watch = Watch(hook.client, self.job_id, self.poke_interval, last_look)

@@ -120,7 +120,7 @@ def defer_until_over(operator: BaseOperator, ims_conn_id: str, watch: Watch) -> 
     operator.defer(trigger=trigger, method_name="execute_complete", timeout=patience)
 
 
-def come_back(operator: Any, error: ThrottledError, last_look: datetime, known: str) -> NoReturn:
+def come_back(operator: Any, error: ThrottledError, last_look: datetime, now: datetime, known: str) -> NoReturn:
     """Have ``operator.submit_again`` (not ``deferrable``: all of the task) run later; until then without a worker.
 
     Raises the error where there is no time left before ``last_look``.
@@ -128,7 +128,6 @@ def come_back(operator: Any, error: ThrottledError, last_look: datetime, known: 
     from airflow_provider_ims.copying import pause_for_slot
     from airflow_provider_ims.triggers import SlotTrigger
 
-    now = datetime.now(UTC)
     left = (last_look - now).total_seconds()
     pause = pause_for_slot(max(SOONEST_RETURN, error.retry_after or 0.0), operator.timeout - left, left)
     if pause is None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_ims.errors import ImsError
+
+if TYPE_CHECKING:
+    from airflow_provider_ims.hooks import ImsAsyncHook
 
 DEFAULT_TIMEOUT = 7200.0
 KILLED = "The task does not wait any more. %s"
@@ -51,6 +54,12 @@ class JobTrigger(BaseTrigger):
         kwargs = ("job_id", "ims_conn_id", "poll_interval", "deadline", "first_look", "order")
         return "airflow_provider_ims.triggers.JobTrigger", {name: getattr(self, name) for name in kwargs}
 
+    def get_hook(self) -> ImsAsyncHook:
+        """The hook that it looks with; a subclass may bring its own."""
+        from airflow_provider_ims.hooks import ImsAsyncHook
+
+        return ImsAsyncHook(self.ims_conn_id, patience=0)  # what fails for a moment, the next look repeats
+
     async def run(self) -> AsyncIterator[TriggerEvent]:
         if self.first_look:  # before anything that could fail, and so come back too soon
             await _sleep_until(self.first_look)
@@ -70,13 +79,12 @@ class JobTrigger(BaseTrigger):
 
     async def _wait(self) -> dict[str, Any]:
         from airflow_provider_ims.arguments import check_job_id, check_seconds
-        from airflow_provider_ims.hooks import ImsAsyncHook
         from airflow_provider_ims.idempotency import Order
         from airflow_provider_ims.waiting import Watch
 
         check_job_id(self.job_id)
         check_seconds("poll_interval", self.poll_interval)
-        async with ImsAsyncHook(self.ims_conn_id, patience=0) as hook:  # what fails for a moment, the next look repeats
+        async with self.get_hook() as hook:
             deadline, order = datetime.fromisoformat(self.deadline), self.order and Order(**self.order)
             watch = Watch(hook.client, self.job_id, self.poll_interval, deadline, order or None)
             image = await hook.perform(watch.wait())

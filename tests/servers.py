@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import ipaddress
 import os
+import re
 import select
 import socket
 import ssl
@@ -119,7 +120,7 @@ def cloud_whose_tls_breaks(context: ssl.SSLContext) -> Iterator[tuple[str, list[
             except OSError:
                 return
             with context.wrap_socket(raw, server_side=True) as connection:
-                seen.append(connection.recv(65536))
+                seen.append(_whole_request(connection))
                 if b"/auth/tokens" in seen[-1]:
                     connection.sendall(_LOGGED_IN)
                 else:
@@ -133,6 +134,17 @@ def cloud_whose_tls_breaks(context: ssl.SSLContext) -> Iterator[tuple[str, list[
         listening.shutdown(socket.SHUT_RDWR)
         listening.close()
         thread.join()
+
+
+def _whole_request(connection: socket.socket) -> bytes:
+    """Head and body: a server that answers and closes before it has read all resets the connection instead."""
+    received = b""
+    while (end := received.find(b"\r\n\r\n") + 4) < 4:
+        received += connection.recv(65536)
+    length = re.search(rb"(?i)content-length: *(\d+)", received[:end])
+    while length and len(received) < end + int(length[1]):
+        received += connection.recv(65536)
+    return received
 
 
 _TOKEN = (

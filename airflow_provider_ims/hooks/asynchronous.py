@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from types import TracebackType
 from typing import Self, TypeVar
@@ -82,9 +83,14 @@ class ImsAsyncHook:
 
     async def perform(self, conversation: Conversation[T]) -> T:
         """Carry out what ``client`` wants to say."""
-        return await run_async(conversation, self._send, self.patience)
+        return await run_async(conversation, self.send, self.patience, self.sleep)
 
-    async def _send(self, request: Request) -> Response:
+    async def sleep(self, seconds: float) -> None:
+        """Wait; a hook on a clock of its own does it otherwise."""
+        await asyncio.sleep(seconds)
+
+    async def send(self, request: Request) -> Response:
+        """Send one request, once; raises ``ConnectError``, ``ResponseLostError``, ``SettingsError``."""
         try:
             async with self._http.request(
                 request.method,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from functools import cached_property, partial
 from http.cookiejar import DefaultCookiePolicy
@@ -176,7 +177,7 @@ class ImsHook(HttpHook):
 
     def perform(self, conversation: Conversation[T]) -> T:
         """Carry out what ``client`` wants to say."""
-        return run(conversation, self._send, self.patience)
+        return run(conversation, self.send, self.patience, self.sleep)
 
     @cached_property
     def _session(self) -> requests.Session:
@@ -195,7 +196,12 @@ class ImsHook(HttpHook):
             session.mount("https://", adapter)
         return session
 
-    def _send(self, request: Request) -> Response:
+    def sleep(self, seconds: float) -> None:
+        """Wait; a hook on a clock of its own does it otherwise."""
+        time.sleep(seconds)
+
+    def send(self, request: Request) -> Response:
+        """Send one request, once; raises ``ConnectError``, ``ResponseLostError``, ``SettingsError``."""
         settings = self.client.settings
         proxy = proxy_of(settings, request.url)
         try:
