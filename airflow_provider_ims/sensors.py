@@ -74,10 +74,18 @@ class JobSensor(BaseSensorOperator):
             self._perform = hook.perform
             if not self.deferrable:
                 self._recall(context)
-                return super().execute(context)
+                return self._execute_here(context)
             if seen := self.poke(context):
                 return seen.xcom_value
             return defer_until_over(self, self.ims_conn_id, self._watch)
+
+    def _execute_here(self, context: Context) -> Any:
+        try:
+            return super().execute(context)
+        except AirflowSensorTimeout as timeout:
+            if timeout.__cause__:
+                raise
+            raise self._watch.timed_out() from None  # Airflow looked at the clock a moment after us
 
     def poke(self, context: Context) -> PokeReturnValue:
         with self._failures():

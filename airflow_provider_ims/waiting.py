@@ -73,8 +73,12 @@ class Watch:
         remaining = (self.deadline - self.client.now()).total_seconds()
         if remaining > 0:
             return min(self.pause, remaining)
+        raise self.timed_out()
+
+    def timed_out(self) -> JobTimeoutError:
+        """The error of a wait that was in vain."""
         failed = f" The last look failed: {self._last_failure}" if self._last_failure else ""
-        raise JobTimeoutError(
+        return JobTimeoutError(
             f"Job {self.job_id} was not over at the deadline, {self.deadline:%Y-%m-%d %H:%M:%S} UTC (last seen: "
             f"{self.state}). The cloud goes on with it, for it cannot be cancelled: to wait longer, raise `timeout`, "
             f"or follow it with JobSensor(job_id='{self.job_id}').{failed}"

@@ -75,6 +75,15 @@ def test_the_deadline_is_a_sensors_timeout_with_our_message(ims_simulator: ImsSi
         run_rescheduled(sensor(job_id, timeout=100, **way), ti)
 
 
+def test_a_timeout_that_airflow_sees_first_has_our_message_too(ims_simulator: ImsSimulator) -> None:
+    ims_simulator.cloud.change(copy_seconds=3600.0)
+    with ImsHook() as hook:
+        job_id = hook.copy_image(PLAIN_IMAGE, name="golden")
+    ti = TaskInstance(start_date=datetime.now(UTC) + timedelta(seconds=10))  # by the clock of another host
+    with pytest.raises(AirflowSensorTimeout, match=rf"Job {job_id} was not over at the deadline.*JobSensor"):
+        run_task(sensor(job_id, timeout=0.3, deferrable=False, mode="poke"), ti)
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_looks_that_fail_are_no_news(ims_simulator: ImsSimulator, job_id: str, way: dict[str, Any]) -> None:
     ims_simulator.cloud.faults.add(
