@@ -52,6 +52,11 @@ class Response:
     def header(self, name: str) -> str | None:
         return next((value for key, value in self.headers.items() if key.lower() == name.lower()), None)
 
+    def with_header(self, name: str, value: str) -> Response:
+        """This response with that header, in the place of what it said there."""
+        others = {key: old for key, old in self.headers.items() if key.lower() != name.lower()}
+        return replace(self, headers={**others, name: value})
+
     def without(self, secret: str) -> Response:
         """This response as if the server had not repeated the secret."""
         body, headers = self.body, self.headers

@@ -35,6 +35,7 @@ from airflow_provider_ims.idempotency import Order, account
 from airflow_provider_ims.models import text
 from airflow_provider_ims.tasks import (
     Notes,
+    check_end_in_triggerer,
     come_back,
     deadline,
     default_copy_key,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_ims.copying import Submission
     from airflow_provider_ims.hooks import ImsHook
+    from airflow_provider_ims.waiting import Watch
 
 OVER = (JobFailedError, JobInterruptedError, ImageUnusableError, CopyConflictError, NotFoundError)
 """Errors after which nothing of the copy goes on in the cloud."""
@@ -78,6 +80,9 @@ class CopyImageOperator(BaseOperator):
     :param fingerprint: whether to put a fingerprint of the copy key in front of the description. Without one a copy
         whose answer is lost cannot be recognized, and fails the task for good.
     :param submit_grace: seconds within which the cloud is taken to list a copy that it has accepted.
+    :param end_in_triggerer: whether a success ends the task in the triggerer, without another worker (needs
+        ``wait_for_completion`` and ``deferrable``). Listeners do not hear of it, and outlets, success callbacks and
+        ``post_execute`` would be lost, so they are refused. Failures come back to a worker.
     :param allow_decryption: whether an encrypted image may get a copy that is not encrypted (template: true, false).
     """
 
@@ -111,6 +116,7 @@ class CopyImageOperator(BaseOperator):
         fingerprint: bool = True,
         submit_grace: float = 60,
         allow_decryption: bool | str = False,
+        end_in_triggerer: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -128,6 +134,7 @@ class CopyImageOperator(BaseOperator):
         self.fingerprint = fingerprint
         self.submit_grace = submit_grace
         self.allow_decryption = allow_decryption
+        self.end_in_triggerer = end_in_triggerer
         self._known: dict[str, str | None] = {"key": None}
         self._submission: Submission | None = None
         set_retry_policy(self)
@@ -140,6 +147,7 @@ class CopyImageOperator(BaseOperator):
         return ImsHook(self.ims_conn_id)
 
     def execute(self, context: Context) -> str:
+        check_end_in_triggerer(self)
         return self._copy(context, deadline(context, self.timeout))
 
     def submit_again(self, context: Context, event: Mapping[str, str]) -> str:
@@ -190,6 +198,9 @@ class CopyImageOperator(BaseOperator):
             check_description(self.description, self._longest_description)
         if self.copy_key and not self.fingerprint:
             raise ArgumentError(f"copy_key is {self.copy_key!r}, which means nothing with fingerprint=False: drop one.")
+        if self.end_in_triggerer and not self.wait_for_completion:
+            raise ArgumentError("end_in_triggerer needs wait_for_completion=True: without, nothing is waited for.")
+        check_end_in_triggerer(self)
         if isinstance(self.allow_decryption, bool) or is_known_at_parsing(self.allow_decryption):
             truth("allow_decryption", self.allow_decryption)
 
@@ -199,6 +210,7 @@ class CopyImageOperator(BaseOperator):
 
     def _copy(self, context: Context, last_look: datetime, is_resumed: bool = False) -> str:
         from airflow_provider_ims.copying import Submission
+        from airflow_provider_ims.waiting import Watch
 
         with self._accounted():
             notes, noted = self._take_up(context)
@@ -209,7 +221,8 @@ class CopyImageOperator(BaseOperator):
                 job_id = self._submit(hook, submission, noted, last_look)
                 known = account(order.key if order.marked else None, job_id)
                 self.log.info("Copying image %s to '%s'. %s", self.image_id, self.name, known)
-                image_id = self._wait(hook, submission.order, job_id, last_look) if self.wait_for_completion else None
+                watch = Watch(hook.client, job_id, self.poll_interval, last_look, submission.order)
+                image_id = self._wait(hook, watch, context) if self.wait_for_completion else None
             self._succeed(context, image_id)
             return job_id
 
@@ -248,15 +261,14 @@ class CopyImageOperator(BaseOperator):
             marked=self.fingerprint,
         )
 
-    def _wait(self, hook: ImsHook, order: Order, job_id: str, last_look: datetime) -> str:
-        from airflow_provider_ims.waiting import Watch
-
+    def _wait(self, hook: ImsHook, watch: Watch, context: Context) -> str:
         hook.patience = 0  # what fails for a moment, the next look repeats
-        watch = Watch(hook.client, job_id, self.poll_interval, last_look, order)
         image = hook.perform(watch.look() if self.deferrable else watch.wait())
-        if image is None:
-            defer_until_over(self, self.ims_conn_id, watch)
-        return image.id
+        if image:
+            return image.id
+        if self.end_in_triggerer and self.do_xcom_push:  # what no worker will return
+            context["ti"].xcom_push(key="return_value", value=watch.job_id)
+        defer_until_over(self, self.ims_conn_id, watch, ["image_id"] if self.end_in_triggerer else None)
 
     def _succeed(self, context: Context, image_id: str | None) -> None:
         if image_id:

@@ -12,7 +12,14 @@ from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException
 from airflow_provider_ims.arguments import check_job_id, check_seconds
 from airflow_provider_ims.errors import ImsError, ImsPermanentError, JobTimeoutError, StateStoreError
 from airflow_provider_ims.failures import for_airflow, set_retry_policy
-from airflow_provider_ims.tasks import SOONEST_RETURN, Notes, deadline, defer_until_over, is_known_at_parsing, success
+from airflow_provider_ims.tasks import (
+    Notes,
+    check_end_in_triggerer,
+    deadline,
+    defer_until_over,
+    is_known_at_parsing,
+    success,
+)
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
@@ -30,6 +37,8 @@ class JobSensor(BaseSensorOperator):
     :param deferrable: whether to wait in the triggerer, else by ``mode``.
     :param poke_interval: seconds between looks (``mode="reschedule"`` leaves at least 6 between them).
     :param timeout: seconds from the try's first start after which waiting is given up; the job goes on in the cloud.
+    :param end_in_triggerer: whether a success ends the task in the triggerer, without another worker (needs
+        ``deferrable``); see ``CopyImageOperator``.
     :param mode: without ``deferrable``: ``reschedule`` frees the worker between looks, ``poke`` holds it.
     """
 
@@ -46,15 +55,18 @@ class JobSensor(BaseSensorOperator):
         poke_interval: float = 30,
         timeout: float = 7200,
         mode: str = "reschedule",
+        end_in_triggerer: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(poke_interval=poke_interval, timeout=timeout, mode=mode, **kwargs)
         self.job_id = cast(str, job_id)  # text once it is rendered
         self.ims_conn_id = ims_conn_id
         self.deferrable = deferrable
+        self.end_in_triggerer = end_in_triggerer
         set_retry_policy(self)
         check_seconds("poke_interval", self.poke_interval)
         check_seconds("timeout", self.timeout)
+        check_end_in_triggerer(self)
         if is_known_at_parsing(job_id):
             check_job_id(job_id)
 
@@ -67,6 +79,7 @@ class JobSensor(BaseSensorOperator):
     def execute(self, context: Context) -> Any:
         from airflow_provider_ims.waiting import Watch
 
+        check_end_in_triggerer(self)
         with self._failures(), self.get_hook() as hook:
             check_job_id(self.job_id)
             last_look = deadline(context, self.timeout)
@@ -77,7 +90,8 @@ class JobSensor(BaseSensorOperator):
                 return self._execute_here(context)
             if seen := self.poke(context):
                 return seen.xcom_value
-            return defer_until_over(self, self.ims_conn_id, self._watch)
+            xcom_keys = ["return_value"] if self.do_xcom_push else []
+            return defer_until_over(self, self.ims_conn_id, self._watch, xcom_keys if self.end_in_triggerer else None)
 
     def _execute_here(self, context: Context) -> Any:
         try:
@@ -134,6 +148,8 @@ class JobSensor(BaseSensorOperator):
             self.log.warning("What the look has seen is not kept: %s", error)
 
     def _get_next_poke_interval(self, *args: Any, **kwargs: Any) -> float:
+        from airflow_provider_ims.triggers import SOONEST_RETURN
+
         pause = self._watch.until_next_look()
         return max(SOONEST_RETURN, pause) if self.reschedule else pause
 

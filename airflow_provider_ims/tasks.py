@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -10,16 +10,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, cast
 
 from airflow.sdk.exceptions import AirflowRescheduleException
 
-from airflow_provider_ims.errors import ImsError, StateStoreError, ThrottledError
+from airflow_provider_ims.errors import ArgumentError, ImsError, StateStoreError, ThrottledError
 from airflow_provider_ims.idempotency import account, copy_key
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context
 
     from airflow_provider_ims.waiting import Watch
-
-SOONEST_RETURN = 6.0
-"""Seconds before which a task must not come back to a worker: Airflow takes one that does for a failed one."""
 
 DEFERRAL_MARGIN = timedelta(minutes=5)
 """Airflow's own time-out comes so much later than the deadline, so that the last look happens and the error is ours."""
@@ -70,6 +67,20 @@ def is_known_at_parsing(value: object) -> bool:
     return value is None or (isinstance(value, str) and "{{" not in value and "{%" not in value)
 
 
+def check_end_in_triggerer(task: Any) -> None:
+    """Refuse to end a task without a worker where that would lose something; raises ``ArgumentError``."""
+    if not task.end_in_triggerer:
+        return
+    if not task.deferrable:
+        raise ArgumentError(
+            "end_in_triggerer needs deferrable=True: otherwise the task waits in a worker, and ends there."
+        )
+    runs_in_worker = {"post_execute": "_post_execute_hook"}
+    for name in ("outlets", "on_success_callback", "post_execute"):
+        if getattr(task, runs_in_worker.get(name, name)):
+            raise ArgumentError(f"{name} is set, which only a worker heeds: leave it out, or end_in_triggerer.")
+
+
 def default_copy_key(context: Context, retries: int, noted: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """The copy key of a task where its author gives none, and what must be noted to find it again.
 
@@ -100,10 +111,17 @@ def deadline(context: Context, timeout: float) -> datetime:
     return started + timedelta(seconds=timeout)
 
 
-def defer_until_over(operator: BaseOperator, ims_conn_id: str, watch: Watch) -> NoReturn:
-    """Give the wait to the triggerer; raises ``JobTimeoutError`` where the deadline has passed."""
-    from airflow_provider_ims.triggers import JobTrigger
+def defer_until_over(
+    operator: BaseOperator, ims_conn_id: str, watch: Watch, xcom_keys: Sequence[str] | None = None
+) -> NoReturn:
+    """Give the wait to the triggerer; raises ``JobTimeoutError`` where the deadline has passed.
 
+    ``xcom_keys``: see ``JobTrigger``.
+    """
+    from airflow_provider_ims.triggers import SOONEST_RETURN, JobTrigger, until_first_look
+
+    if not watch.failures:
+        watch.pause = until_first_look(watch.poll_interval)
     pause, now = watch.until_next_look(), watch.client.now()
     trigger = JobTrigger(
         job_id=watch.job_id,
@@ -112,6 +130,7 @@ def defer_until_over(operator: BaseOperator, ims_conn_id: str, watch: Watch) -> 
         deadline=watch.deadline.isoformat(),
         first_look=(now + timedelta(seconds=max(SOONEST_RETURN, pause))).isoformat(),
         order=asdict(watch.order) if watch.order else None,
+        xcom_keys=None if xcom_keys is None else list(xcom_keys),
     )
     until = f"{watch.deadline:%Y-%m-%d %H:%M} UTC"
     known = account(watch.order.key if watch.order and watch.order.marked else None, watch.job_id)
@@ -126,7 +145,7 @@ def come_back(operator: Any, error: ThrottledError, last_look: datetime, now: da
     Raises the error where there is no time left before ``last_look``.
     """
     from airflow_provider_ims.copying import pause_for_slot
-    from airflow_provider_ims.triggers import SlotTrigger
+    from airflow_provider_ims.triggers import SOONEST_RETURN, SlotTrigger
 
     left = (last_look - now).total_seconds()
     pause = pause_for_slot(max(SOONEST_RETURN, error.retry_after or 0.0), operator.timeout - left, left)

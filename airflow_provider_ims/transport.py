@@ -11,7 +11,9 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from itertools import count
+from math import ceil
 from typing import Any, TypeVar, cast
 
 from airflow_provider_ims.auth import Conversation, Pause, jitter
@@ -53,6 +55,38 @@ def backoff(attempt: int, outcome: Outcome) -> float:
     ceiling = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2 ** min(attempt, 10))
     asked = retry_after(outcome) if isinstance(outcome, Response) else None
     return jitter(0.0, ceiling) if asked is None else asked + jitter(0.0, 1.0)
+
+
+@dataclass(slots=True)
+class Pace:
+    """Whether the cloud takes requests now, for all who share it.
+
+    What one of them is refused for flow control, the others do not ask for as long as the cloud says, else for a time
+    that grows with each refusal; after that, one of them tries. ``clock``: seconds that nobody can set.
+    """
+
+    clock: Callable[[], float] = time.monotonic
+    refusals: int = 0
+    _last: Response | None = None
+    _until: float = 0.0
+
+    def refusal(self) -> Response | None:
+        """The answer to a request that is better not sent; where there is none, send it and ``heed`` what comes."""
+        if self._last is None:
+            return None
+        left = self._until - self.clock()
+        if left > 0:
+            return self._last.with_header("Retry-After", str(ceil(left)))
+        self._until = self.clock() + backoff(self.refusals, self._last)  # the others wait for what comes of this one
+        return None
+
+    def heed(self, response: Response) -> None:
+        """Learn from an answer of the cloud."""
+        if not is_throttled(response):
+            self.refusals, self._last = 0, None
+            return
+        self.refusals, self._last = self.refusals + 1, response
+        self._until = self.clock() + backoff(self.refusals, response)
 
 
 def repeated(request: Request, patience: float) -> Conversation[Response]:

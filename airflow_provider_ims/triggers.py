@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow.triggers.base import BaseTrigger, TriggerEvent
+from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
 
-from airflow_provider_ims.errors import ImsError
+from airflow_provider_ims.arguments import check_job_id, check_seconds
+from airflow_provider_ims.errors import ImsError, LoginRefusedError
 
 if TYPE_CHECKING:
     from airflow_provider_ims.hooks import ImsAsyncHook
+    from airflow_provider_ims.models import Image
+    from airflow_provider_ims.waiting import Watch
 
 DEFAULT_TIMEOUT = 7200.0
+
+SOONEST_RETURN = 6.0
+"""Seconds before which a task must not come back to a worker: Airflow takes one that does for a failed one."""
+
+BELIEVED = 1.0
+"""Seconds for which a connection that was looked up is taken to be as it was, although its log-in is refused."""
+
 KILLED = "The task does not wait any more. %s"
+
+
+def until_first_look(poll_interval: float) -> float:
+    """Seconds from a deferral to the first look, spread because many are deferred together."""
+    return random.uniform(SOONEST_RETURN, max(2 * SOONEST_RETURN, poll_interval))  # noqa: S311 - no secret
 
 
 class JobTrigger(BaseTrigger):
@@ -28,9 +45,12 @@ class JobTrigger(BaseTrigger):
     :param ims_conn_id: id of the Airflow connection; no secret is stored with the trigger.
     :param poll_interval: seconds between looks.
     :param deadline: the instant of the last look, in ISO format with an offset (default: in two hours).
-    :param first_look: the instant before which it does not look, likewise (default: at once).
+    :param first_look: the instant before which it does not look, likewise (default: in 6 s or somewhat later). Where
+        that has passed, as after a restart of the triggerer, it looks within ``poll_interval``.
     :param order: the fields of the ``idempotency.Order`` that the job carries out; with them the last look also sees
         whether the image is as ordered and the only one, and the event has ``copy_key``.
+    :param xcom_keys: where given, even if empty, a success ends the task without a worker, after the image's id was
+        pushed as each of these XComs.
     """
 
     def __init__(
@@ -41,17 +61,21 @@ class JobTrigger(BaseTrigger):
         deadline: str | None = None,
         first_look: str | None = None,
         order: dict[str, Any] | None = None,
+        xcom_keys: list[str] | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        check_job_id(job_id)
+        check_seconds("poll_interval", poll_interval)
         self.job_id = job_id
         self.ims_conn_id = ims_conn_id
         self.poll_interval = poll_interval
-        self.deadline = deadline or (datetime.now(UTC) + timedelta(seconds=DEFAULT_TIMEOUT)).isoformat()
-        self.first_look = first_look
+        self.deadline = deadline or _in(DEFAULT_TIMEOUT)
+        self.first_look = first_look or _in(until_first_look(poll_interval))
         self.order = order
+        self.xcom_keys = xcom_keys
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        kwargs = ("job_id", "ims_conn_id", "poll_interval", "deadline", "first_look", "order")
+        kwargs = ("job_id", "ims_conn_id", "poll_interval", "deadline", "first_look", "order", "xcom_keys")
         return "airflow_provider_ims.triggers.JobTrigger", {name: getattr(self, name) for name in kwargs}
 
     def get_hook(self) -> ImsAsyncHook:
@@ -61,12 +85,16 @@ class JobTrigger(BaseTrigger):
         return ImsAsyncHook(self.ims_conn_id, patience=0)  # what fails for a moment, the next look repeats
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        if self.first_look:  # before anything that could fail, and so come back too soon
-            await _sleep_until(self.first_look)
         try:
-            event = await self._wait()
+            await self._sleep_until_first_look()  # before anything that could fail, and so come back too soon
+            image = await self._wait()
         except ImsError as error:
             event = {"status": "error", **error.to_event()}
+        else:
+            if await self._has_pushed(image.id):
+                yield TaskSuccessEvent()
+                return
+            event = {"status": "success", "image_id": image.id, "image_name": image.name}
         key = {"copy_key": self.order["key"]} if self.order else {}
         yield TriggerEvent({"job_id": self.job_id, **key, **event})
 
@@ -77,18 +105,49 @@ class JobTrigger(BaseTrigger):
         order = self.order or {}
         self.log.warning(KILLED, account(order.get("key") if order.get("marked") else None, self.job_id))
 
-    async def _wait(self) -> dict[str, Any]:
-        from airflow_provider_ims.arguments import check_job_id, check_seconds
+    async def _sleep_until_first_look(self) -> None:
+        early = _seconds_until(self.first_look)
+        if early <= 0:  # the triggerer was started again, and with this trigger many others
+            early = random.uniform(0.0, max(0.0, min(self.poll_interval, _seconds_until(self.deadline))))  # noqa: S311
+        await asyncio.sleep(early)
+
+    async def _wait(self) -> Image:
         from airflow_provider_ims.idempotency import Order
         from airflow_provider_ims.waiting import Watch
 
-        check_job_id(self.job_id)
-        check_seconds("poll_interval", self.poll_interval)
+        deadline, order = datetime.fromisoformat(self.deadline), Order(**self.order) if self.order else None
         async with self.get_hook() as hook:
-            deadline, order = datetime.fromisoformat(self.deadline), self.order and Order(**self.order)
-            watch = Watch(hook.client, self.job_id, self.poll_interval, deadline, order or None)
-            image = await hook.perform(watch.wait())
-        return {"status": "success", "image_id": image.id, "image_name": image.name}
+            watch = Watch(hook.client, self.job_id, self.poll_interval, deadline, order)
+            while (image := await self._look(hook, watch)) is None:
+                await hook.sleep(watch.until_next_look())
+                watch.client = await hook.refresh()
+        return image
+
+    async def _look(self, hook: ImsAsyncHook, watch: Watch) -> Image | None:
+        try:
+            return await hook.perform(watch.look())
+        except LoginRefusedError:  # the password may have been changed, and the connection after it
+            before, watch.client = watch.client, await hook.refresh(BELIEVED)
+            if watch.client.settings == before.settings:
+                raise
+        return None
+
+    async def _has_pushed(self, image_id: str) -> bool:
+        """Whether the task may end here: that was asked for, and its XComs are written."""
+        ti = self.task_instance
+        if self.xcom_keys is None or ti is None:  # `dag.test()` runs a trigger without its task
+            return False
+        from airflow.sdk.execution_time.xcom import XCom
+
+        index = -1 if ti.map_index is None else ti.map_index
+        push = partial(XCom.set, dag_id=ti.dag_id, task_id=ti.task_id, run_id=ti.run_id, map_index=index)
+        try:
+            for key in self.xcom_keys:
+                await asyncio.to_thread(push, key, image_id)  # a backend of the user's own may block
+        except Exception as problem:  # ... or raise what it likes
+            self.log.warning("The task ends in a worker, for XCom '%s' cannot be written: %s", key, problem)
+            return False
+        return True
 
 
 class SlotTrigger(BaseTrigger):
@@ -112,7 +171,7 @@ class SlotTrigger(BaseTrigger):
         return "airflow_provider_ims.triggers.SlotTrigger", kwargs
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        await _sleep_until(self.until)
+        await asyncio.sleep(max(0.0, _seconds_until(self.until)))
         yield TriggerEvent({"deadline": self.deadline})
 
     async def on_kill(self) -> None:
@@ -120,6 +179,9 @@ class SlotTrigger(BaseTrigger):
         self.log.warning(KILLED, self.known)
 
 
-async def _sleep_until(instant: str) -> None:
-    early = datetime.fromisoformat(instant) - datetime.now(UTC)
-    await asyncio.sleep(max(0.0, early.total_seconds()))
+def _in(seconds: float) -> str:
+    return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
+
+
+def _seconds_until(instant: str) -> float:
+    return (datetime.fromisoformat(instant) - datetime.now(UTC)).total_seconds()

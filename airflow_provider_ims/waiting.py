@@ -137,7 +137,7 @@ class Watch:
         self.failures += 1
         self._last_failure = str(error)
         spaced = min(LONGEST_PAUSE, self.pause * 2.0 ** min(self.failures - 1, 10))
-        self.pause = max(self.pause, spaced, error.retry_after or 0.0)
+        self.pause = max(self.pause, spaced if error.retry_after is None else error.retry_after)
         log.warning("No news of job %s, the next look is in %.0f s: %s", self.job_id, self.pause, error)
 
     def _not_found(self, error: ImsError) -> None:

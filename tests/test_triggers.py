@@ -16,7 +16,7 @@ from airflow_provider_ims.simulator.faults import Fault
 from airflow_provider_ims.simulator.pytest_plugin import ImsSimulator
 from airflow_provider_ims.simulator.seeds import PLAIN_IMAGE
 from airflow_provider_ims.triggers import JobTrigger
-from tests.shells import run_trigger
+from tests.shells import LONG_AGO, run_trigger
 
 pytestmark = pytest.mark.usefixtures("airflow_home")
 
@@ -27,8 +27,10 @@ def copying(seconds: float, simulator: ImsSimulator) -> str:
         return hook.copy_image(PLAIN_IMAGE, name="golden")
 
 
-def event_of(trigger: JobTrigger) -> Any:
-    return run_trigger(*trigger.serialize())
+def event_of(job_id: str, **arguments: Any) -> Any:
+    """The event of a trigger that looks at once, unless told otherwise."""
+    given: dict[str, Any] = {"poll_interval": 0.1, "first_look": LONG_AGO} | arguments
+    return run_trigger(*JobTrigger(job_id, **given).serialize())
 
 
 def test_it_is_stored_as_plain_values_and_comes_back_the_same() -> None:
@@ -36,14 +38,16 @@ def test_it_is_stored_as_plain_values_and_comes_back_the_same() -> None:
     path, kwargs = trigger.serialize()
     assert path == "airflow_provider_ims.triggers.JobTrigger"  # stored with every deferred task: never moves
     assert JobTrigger(**kwargs).serialize() == (path, kwargs)
-    assert (kwargs["ims_conn_id"], kwargs["poll_interval"], kwargs["first_look"]) == ("ims_default", 30.0, None)
+    assert (kwargs["ims_conn_id"], kwargs["poll_interval"], kwargs["xcom_keys"]) == ("ims_default", 30.0, None)
+    first_look = datetime.fromisoformat(kwargs["first_look"]) - datetime.now(UTC)
+    assert timedelta(seconds=5.9) < first_look <= timedelta(seconds=30)
     two_hours = datetime.fromisoformat(kwargs["deadline"]) - datetime.now(UTC)
     assert timedelta(seconds=7190) < two_hours <= timedelta(seconds=7200)
 
 
 def test_its_event_names_job_and_image(ims_simulator: ImsSimulator) -> None:
     job_id = copying(0.3, ims_simulator)
-    event = event_of(JobTrigger(job_id, poll_interval=0.1))
+    event = event_of(job_id)
     image = ims_simulator.cloud.state.images[event["image_id"]]
     assert event == {"job_id": job_id, "status": "success", "image_id": image.id, "image_name": "golden"}
 
@@ -51,14 +55,14 @@ def test_its_event_names_job_and_image(ims_simulator: ImsSimulator) -> None:
 def test_it_looks_no_sooner_than_told(ims_simulator: ImsSimulator) -> None:
     job_id = copying(0.0, ims_simulator)
     first_look = datetime.now(UTC) + timedelta(seconds=0.5)
-    event_of(JobTrigger(job_id, first_look=first_look.isoformat()))
+    event_of(job_id, first_look=first_look.isoformat())
     looks = [arrival.instant for arrival in ims_simulator.cloud.arrivals if arrival.route == "job"]
     assert min(looks) >= first_look - timedelta(milliseconds=20)
 
 
 def test_even_a_trigger_that_fails_at_once_comes_back_no_sooner() -> None:
     first_look = datetime.now(UTC) + timedelta(seconds=0.3)
-    event = event_of(JobTrigger("0" * 32, ims_conn_id="nowhere", first_look=first_look.isoformat()))
+    event = event_of("0" * 32, ims_conn_id="nowhere", first_look=first_look.isoformat())
     assert (event["error"], datetime.now(UTC) >= first_look) == (SettingsError.__name__, True)
 
 
@@ -72,7 +76,7 @@ def test_its_event_carries_the_error_whole(
     ims_simulator.cloud.change(**settings)
     job_id = copying(settings.get("copy_seconds", 0.0), ims_simulator)
     deadline = datetime.now(UTC) + timedelta(seconds=0.5)
-    event = event_of(JobTrigger(job_id, poll_interval=0.1, deadline=deadline.isoformat()))
+    event = event_of(job_id, deadline=deadline.isoformat())
     error = ImsError.from_event(event)
     assert (event["status"], event["job_id"], type(error)) == ("error", job_id, kind)
     assert job_id in str(error)
@@ -82,7 +86,7 @@ def test_its_event_carries_the_error_whole(
 def test_a_token_revoked_in_mid_wait_costs_one_renewal(ims_simulator: ImsSimulator) -> None:
     job_id = copying(0.6, ims_simulator)
     ims_simulator.cloud.faults.add(Fault("job", "status", status=401))
-    assert event_of(JobTrigger(job_id, poll_interval=0.1))["status"] == "success"
+    assert event_of(job_id)["status"] == "success"
     assert ims_simulator.cloud.counters["POST log_in"] == 2
 
 
@@ -91,14 +95,14 @@ def test_a_password_changed_in_mid_wait_is_said_once(ims_simulator: ImsSimulator
     before = ims_simulator.cloud.counters["POST log_in"]
     ims_simulator.cloud.faults.add(Fault("job", "status", status=401, times=None))
     ims_simulator.cloud.faults.add(Fault("log_in", "status", status=401, message="The account is locked.", times=None))
-    event = event_of(JobTrigger(job_id, poll_interval=0.1))
+    event = event_of(job_id)
     assert event["error"] == LoginRefusedError.__name__
     assert "The account is locked." in event["args"][0]
     assert ims_simulator.cloud.counters["POST log_in"] == before + 1
 
 
 def test_a_connection_that_is_gone_is_an_event_too() -> None:
-    event = event_of(JobTrigger("edc89b490d7d4392898e19b2deb34797", ims_conn_id="nowhere"))
+    event = event_of("edc89b490d7d4392898e19b2deb34797", ims_conn_id="nowhere")
     assert event["error"] == SettingsError.__name__
 
 
@@ -106,7 +110,7 @@ def test_cancelling_it_leaves_nothing_open_and_writes_nothing(ims_simulator: Ims
     job_id = copying(3600.0, ims_simulator)
 
     async def cancelled() -> None:
-        waiting = asyncio.ensure_future(anext(aiter(JobTrigger(job_id, poll_interval=0.05).run())))
+        waiting = asyncio.ensure_future(anext(aiter(JobTrigger(job_id, poll_interval=0.05, first_look=LONG_AGO).run())))
         await asyncio.sleep(0.3)
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):

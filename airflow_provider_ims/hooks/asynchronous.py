@@ -8,37 +8,30 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 import aiohttp
-from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
-from airflow.sdk.exceptions import AirflowNotFoundException
 from yarl import URL
 
 from airflow_provider_ims import protocol
 from airflow_provider_ims.arguments import check_image_id, check_job_id
-from airflow_provider_ims.auth import Conversation
+from airflow_provider_ims.auth import Client, Conversation
 from airflow_provider_ims.errors import ImsError
 from airflow_provider_ims.hooks.connection import (
     PATIENCE,
-    USER_AGENT,
-    client_of,
     lost,
     malformed,
-    no_connection,
     not_sent,
-    proxy_of,
-    tls_of,
     untrusted,
 )
+from airflow_provider_ims.hooks.sharing import KEPT, join, leave
 from airflow_provider_ims.models import Image, Job, Request, Response
 from airflow_provider_ims.transport import run_async
 
 T = TypeVar("T")
 
-LONGEST_HEADER = 65_536
-"""Bytes: what the other hook's library takes. A token with a large catalog has more than aiohttp's 8,190."""
-
 
 class ImsAsyncHook:
     """``ImsHook`` for an event loop: the same calls as coroutines, in an ``async with``.
+
+    All hooks of one connection on a loop share a session, the look-up of the connection, and the cloud's pace.
 
     :param ims_conn_id: id of the Airflow connection.
     :param patience: seconds for which what may be repeated is repeated.
@@ -49,27 +42,28 @@ class ImsAsyncHook:
         self.patience = patience
 
     async def __aenter__(self) -> Self:
+        self._line = join(self.ims_conn_id)
         try:
-            connection = await get_async_connection(self.ims_conn_id)
-        except AirflowNotFoundException:
-            raise no_connection(self.ims_conn_id) from None
-        self.client = client_of(connection, await get_async_extra_dejson(connection))
-        part = self.client.settings.timeout
-        self._http = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=tls_of(self.client.settings)),
-            timeout=aiohttp.ClientTimeout(total=None, connect=part, sock_connect=part, sock_read=part),
-            trust_env=False,  # or it would send what .netrc holds
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers=USER_AGENT,
-            max_line_size=LONGEST_HEADER,
-            max_field_size=LONGEST_HEADER,
-        )
+            await self.refresh()
+        except BaseException:
+            await leave(self._line)
+            raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._http.close()
+        await leave(self._line)
+
+    async def refresh(self, max_age: float = KEPT) -> Client:
+        """``client`` as the Airflow connection describes it now, or did ``max_age`` seconds ago."""
+        self._access = await self._line.access(max_age)
+        return self.client
+
+    @property
+    def client(self) -> Client:
+        """Who asks which cloud."""
+        return self._access.client
 
     async def get_job(self, job_id: str) -> Job:
         """How far an asynchronous job has come."""
@@ -90,14 +84,27 @@ class ImsAsyncHook:
         await asyncio.sleep(seconds)
 
     async def send(self, request: Request) -> Response:
-        """Send one request, once; raises ``ConnectError``, ``ResponseLostError``, ``SettingsError``."""
+        """Send one request, once; raises ``ConnectError``, ``ResponseLostError``, ``SettingsError``.
+
+        Where the cloud has just refused another one for flow control, the answer is that refusal, and nothing is sent.
+        """
+        async with self._line.in_flight:
+            if refusal := self._line.pace.refusal():
+                return refusal
+            response = await self._send(request)
+        self._line.pace.heed(response)
+        return response
+
+    async def _send(self, request: Request) -> Response:
         try:
-            async with self._http.request(
+            async with self._line.http.request(
                 request.method,
                 URL(request.url, encoded=True),
                 headers=request.headers,
                 data=request.body or None,
-                proxy=proxy_of(self.client.settings, request.url),
+                ssl=self._access.tls,
+                timeout=self._access.timeout,
+                proxy=self._access.proxy(request.url),
                 allow_redirects=False,
             ) as answer:
                 return Response(answer.status, answer.headers, await answer.read())
