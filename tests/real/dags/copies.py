@@ -11,7 +11,11 @@ from airflow_provider_ims.sensors import JobSensor
 
 PARAMS = {"image_ids": ["465076de-dc36-4aec-80f5-ef9d8009428f"], "ims_conn_id": "ims_default"}
 COMMON: dict[str, Any] = {"ims_conn_id": "{{ params.ims_conn_id }}", "retries": 2, "retry_delay": 1}
-WAYS: dict[str, dict[str, Any]] = {"deferred": {"deferrable": True}, "in_worker": {"deferrable": False}}
+WAYS: dict[str, dict[str, Any]] = {
+    "deferred": {"deferrable": True},
+    "in_worker": {"deferrable": False},
+    "ending": {"end_in_triggerer": True},
+}
 IMPATIENT: dict[str, Any] = {"impatient": {"timeout": 20, "retries": 0}}
 
 

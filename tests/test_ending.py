@@ -1,0 +1,92 @@
+"""``end_in_triggerer``: what it refuses, when, and that a trigger without its task leaves the end to a worker."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from airflow.sdk import DAG, Asset
+
+from airflow_provider_ims.errors import ArgumentError
+from airflow_provider_ims.operators import CopyImageOperator
+from airflow_provider_ims.sensors import JobSensor
+from airflow_provider_ims.simulator.pytest_plugin import ImsSimulator
+from airflow_provider_ims.simulator.seeds import PLAIN_IMAGE
+from tests.shells import run_task
+
+pytestmark = pytest.mark.usefixtures("airflow_home")
+
+JOB_ID = "edc89b490d7d4392898e19b2deb34797"
+LOST: list[tuple[str, Any]] = [
+    ("outlets", [Asset("golden")]),
+    ("on_success_callback", print),
+    ("on_success_callback", [print]),
+    ("post_execute", print),
+    ("deferrable", False),
+]
+
+
+def copy(**arguments: Any) -> CopyImageOperator:
+    given: dict[str, Any] = {"task_id": "copy_image", "image_id": PLAIN_IMAGE, "name": "golden"}
+    return CopyImageOperator(**given, **{"wait_for_completion": True, "end_in_triggerer": True} | arguments)
+
+
+def sensor(**arguments: Any) -> JobSensor:
+    given: dict[str, Any] = {"task_id": "wait_for_copy", "job_id": JOB_ID, "end_in_triggerer": True}
+    return JobSensor(**given | arguments)
+
+
+@pytest.mark.parametrize(("name", "value"), LOST)
+@pytest.mark.parametrize("task", [copy, sensor])
+def test_what_only_a_worker_heeds_is_refused_at_parsing(task: Any, name: str, value: Any) -> None:
+    with pytest.raises(ArgumentError, match=name):
+        task(**{name: value})
+    assert task(**{name: value, "end_in_triggerer": False})
+
+
+def test_it_needs_a_wait() -> None:
+    with pytest.raises(ArgumentError, match="wait_for_completion"):
+        copy(wait_for_completion=False)
+
+
+def test_an_outlet_from_default_args_is_refused_too() -> None:
+    with pytest.raises(ArgumentError, match="outlets"), DAG("a_dag", default_args={"outlets": [Asset("golden")]}):
+        copy()
+
+
+@pytest.mark.parametrize("task", [copy, sensor])
+def test_what_is_added_later_is_refused_before_any_request(task: Any, ims_simulator: ImsSimulator) -> None:
+    late = task()
+    late.outlets = [Asset("golden")]
+    with pytest.raises(ArgumentError, match="outlets"):
+        run_task(late)
+    assert not ims_simulator.cloud.arrivals
+
+
+def test_a_mapped_task_is_refused_as_it_is_made_from_its_map() -> None:
+    with DAG("a_dag"):
+        mapped: Any = CopyImageOperator.partial(
+            task_id="copy_image", name="golden", wait_for_completion=True, end_in_triggerer=True, outlets=[Asset("x")]
+        ).expand(image_id=[PLAIN_IMAGE])
+    with pytest.raises(ArgumentError, match="outlets"):
+        mapped.unmap({"image_id": PLAIN_IMAGE})
+
+
+def test_without_its_task_a_trigger_leaves_the_end_to_the_worker(ims_simulator: ImsSimulator) -> None:
+    """As under ``dag.test()``, which does not understand a task that ends in the triggerer."""
+    run = run_task(copy(poll_interval=0.1))
+    assert (run.trigger or ("", {}))[1]["xcom_keys"] == ["image_id"]
+    assert run.xcom["return_value"] == run.returned
+    assert ims_simulator.cloud.state.images[run.xcom["image_id"]].name == "golden"
+
+
+@pytest.mark.parametrize(("pushes", "keys"), [(True, ["return_value"]), (False, [])])
+def test_a_sensor_pushes_what_it_would_return(ims_simulator: ImsSimulator, pushes: bool, keys: list[str]) -> None:
+    job_id = run_task(copy(wait_for_completion=False, end_in_triggerer=False)).returned
+    run = run_task(sensor(job_id=job_id, poke_interval=0.1, do_xcom_push=pushes))
+    assert (run.trigger or ("", {}))[1]["xcom_keys"] == keys
+    assert ims_simulator.cloud.state.images[run.returned].name == "golden"
+
+
+def test_who_is_not_to_push_pushes_no_job_id(ims_simulator: ImsSimulator) -> None:
+    assert "return_value" not in run_task(copy(poll_interval=0.1, do_xcom_push=False)).xcom

@@ -1,0 +1,213 @@
+"""What many triggers of one connection on an event loop cost: one of everything, looks that are spread, one pace."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import warnings
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+import pytest
+from airflow.sdk import BaseHook
+
+from airflow_provider_ims.errors import LoginRefusedError, SettingsError
+from airflow_provider_ims.hooks import ImsAsyncHook, ImsHook
+from airflow_provider_ims.hooks.sharing import MOST_IN_FLIGHT
+from airflow_provider_ims.simulator.faults import Fault
+from airflow_provider_ims.simulator.pytest_plugin import ImsSimulator
+from airflow_provider_ims.simulator.seeds import PLAIN_IMAGE
+from airflow_provider_ims.triggers import JobTrigger
+from tests.shells import LONG_AGO
+
+pytestmark = pytest.mark.usefixtures("airflow_home")
+
+T = TypeVar("T")
+
+MANY = 40
+
+
+@pytest.fixture
+def look_ups(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The ids of the connections that Airflow was asked for on the event loop."""
+    asked: list[str] = []
+    look_up = BaseHook.aget_connection
+
+    async def counted(conn_id: str) -> Any:
+        asked.append(conn_id)
+        return await look_up(conn_id)
+
+    monkeypatch.setattr(BaseHook, "aget_connection", counted)
+    return asked
+
+
+def copying(simulator: ImsSimulator, seconds: float) -> str:
+    simulator.cloud.change(copy_seconds=seconds)
+    with ImsHook() as hook:
+        return hook.copy_image(PLAIN_IMAGE, name="golden")
+
+
+def trigger(job_id: str, **arguments: Any) -> JobTrigger:
+    return JobTrigger(job_id, **{"poll_interval": 0.2, "first_look": LONG_AGO, **arguments})
+
+
+async def event_of(waiting: JobTrigger) -> dict[str, Any]:
+    return dict((await anext(aiter(waiting.run()))).payload)
+
+
+async def events_of(job_id: str, count: int = MANY, **arguments: Any) -> list[dict[str, Any]]:
+    return await asyncio.gather(*(event_of(trigger(job_id, **arguments)) for _ in range(count)))
+
+
+def strictly(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run this on a loop of its own; what it leaves open is an error."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ResourceWarning)
+        result = asyncio.run(work())
+        gc.collect()
+    return result
+
+
+def test_many_triggers_have_one_of_everything(
+    ims_simulator: ImsSimulator, airflow_home: Any, look_ups: list[str]
+) -> None:
+    job_id = copying(ims_simulator, 1.0)
+    before = ims_simulator.cloud.counters.copy()
+    events = strictly(lambda: events_of(job_id))
+    assert [event["status"] for event in events] == ["success"] * MANY
+    assert look_ups == ["ims_default"]
+    used = ims_simulator.cloud.counters - before
+    assert used["POST log_in"] == 0  # the token that the worker has got serves them too
+    assert 0 < used["connections"] <= MOST_IN_FLIGHT
+
+
+def test_cold_they_log_in_once(ims_simulator: ImsSimulator, look_ups: list[str]) -> None:
+    async def together() -> list[str]:
+        async def ask() -> str:
+            async with ImsAsyncHook() as hook:
+                return (await hook.get_image(PLAIN_IMAGE)).id
+
+        return await asyncio.gather(*(ask() for _ in range(MANY)))
+
+    assert set(strictly(together)) == {PLAIN_IMAGE}
+    assert (len(look_ups), ims_simulator.cloud.counters["POST log_in"]) == (1, 1)
+    assert ims_simulator.cloud.counters["connections"] <= MOST_IN_FLIGHT
+
+
+def test_who_is_cancelled_disturbs_nobody(ims_simulator: ImsSimulator, look_ups: list[str]) -> None:
+    job_id = copying(ims_simulator, 1.0)
+
+    async def some_go() -> list[object]:
+        waiting = [asyncio.create_task(event_of(trigger(job_id))) for _ in range(MANY)]
+        await asyncio.sleep(0.4)
+        for task in waiting[: MANY // 2]:
+            task.cancel()
+        return list(await asyncio.gather(*waiting, return_exceptions=True))
+
+    ends = strictly(some_go)
+    assert [type(end) for end in ends] == [asyncio.CancelledError] * (MANY // 2) + [dict] * (MANY // 2)
+    assert {end["status"] for end in ends if isinstance(end, dict)} == {"success"}
+    assert look_ups == ["ims_default"]
+
+
+def test_who_is_cancelled_while_it_looks_up_has_done_so_for_the_others(
+    ims_simulator: ImsSimulator, look_ups: list[str]
+) -> None:
+    async def ask() -> str:
+        async with ImsAsyncHook() as hook:
+            return (await hook.get_image(PLAIN_IMAGE)).id
+
+    async def the_first_goes() -> list[object]:
+        asking = [asyncio.create_task(ask()) for _ in range(3)]
+        for _ in range(10):
+            if not look_ups:
+                await asyncio.sleep(0)
+        asking[0].cancel()
+        return list(await asyncio.gather(*asking, return_exceptions=True))
+
+    assert [str(end) for end in strictly(the_first_goes)] == ["", PLAIN_IMAGE, PLAIN_IMAGE]
+    assert look_ups == ["ims_default"]
+
+
+def test_each_loop_has_its_own(ims_simulator: ImsSimulator, look_ups: list[str]) -> None:
+    job_id = copying(ims_simulator, 0.0)
+    for _ in range(2):  # as `dag.test()` runs triggers
+        assert strictly(lambda: events_of(job_id, 1))[0]["status"] == "success"
+    assert len(look_ups) == 2
+
+
+def test_a_connection_that_is_not_there_is_looked_up_once_for_all(look_ups: list[str]) -> None:
+    events = strictly(lambda: events_of("0" * 32, ims_conn_id="nowhere", poll_interval=0.001))
+    assert {event["error"] for event in events} == {SettingsError.__name__}
+    assert len(look_ups) < MANY / 2
+
+
+def test_a_new_password_reaches_those_who_wait_already(
+    ims_simulator: ImsSimulator, monkeypatch: pytest.MonkeyPatch, look_ups: list[str]
+) -> None:
+    job_id = copying(ims_simulator, 3.0)
+    before = ims_simulator.cloud.counters["POST log_in"]
+
+    async def changed_meanwhile() -> list[dict[str, Any]]:
+        waiting = asyncio.create_task(events_of(job_id))
+        await asyncio.sleep(1.5)
+        ims_simulator.cloud.change(password="another")
+        ims_simulator.cloud.revoke_tokens()
+        monkeypatch.setenv("AIRFLOW_CONN_IMS_DEFAULT", ims_simulator.connection_json)
+        return await waiting
+
+    assert {event["status"] for event in strictly(changed_meanwhile)} == {"success"}
+    assert ims_simulator.cloud.counters["POST log_in"] == before + 2  # the old password once, the new one once
+    assert len(look_ups) == 2
+
+
+def test_a_password_that_stays_wrong_ends_the_wait(ims_simulator: ImsSimulator) -> None:
+    job_id = copying(ims_simulator, 3600.0)
+    ims_simulator.cloud.change(password="another")
+    ims_simulator.cloud.revoke_tokens()
+    before = ims_simulator.cloud.counters["POST log_in"]
+    events = strictly(lambda: events_of(job_id))
+    assert {event["error"] for event in events} == {LoginRefusedError.__name__}
+    assert ims_simulator.cloud.counters["POST log_in"] == before + 1
+
+
+def test_a_connection_that_cannot_be_read_again_is_used_as_it_was(
+    ims_simulator: ImsSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def read_again() -> None:
+        async with ImsAsyncHook() as hook:
+            known = hook.client
+            monkeypatch.setenv("AIRFLOW_CONN_IMS_DEFAULT", json.dumps({"conn_type": "ims", "login": "someone"}))
+            assert await hook.refresh(max_age=0.0) is known
+            assert (await hook.get_image(PLAIN_IMAGE)).id == PLAIN_IMAGE
+
+    strictly(read_again)
+
+
+def test_after_a_restart_they_do_not_look_together(ims_simulator: ImsSimulator) -> None:
+    job_id = copying(ims_simulator, 0.0)
+    started = datetime.now(UTC)
+    strictly(lambda: events_of(job_id, poll_interval=2.0))
+    looks = [each.instant - started for each in ims_simulator.cloud.arrivals if each.route == "job"]
+    assert len(looks) == MANY
+    for begin in (0.0, 0.5, 1.0, 1.5):
+        within = [look for look in looks if timedelta(seconds=begin) <= look < timedelta(seconds=begin + 0.5)]
+        assert 0 < len(within) < MANY / 2
+
+
+def test_what_one_is_refused_the_others_do_not_ask(ims_simulator: ImsSimulator) -> None:
+    job_id = copying(ims_simulator, 2.0)
+    ims_simulator.cloud.faults.add(Fault("job", "status", status=429, retry_after=1, times=None))
+
+    async def throttled_for_a_while() -> tuple[int, list[dict[str, Any]]]:
+        waiting = asyncio.create_task(events_of(job_id))
+        await asyncio.sleep(2.5)
+        refused = ims_simulator.cloud.counters["GET job"]
+        ims_simulator.cloud.faults.clear()
+        return refused, await waiting
+
+    refused, events = strictly(throttled_for_a_while)
+    assert refused <= MOST_IN_FLIGHT + 3, "each would have asked ten times"
+    assert {event["status"] for event in events} == {"success"}
