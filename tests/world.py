@@ -11,6 +11,8 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
+
 from airflow_provider_ims import protocol
 from airflow_provider_ims.auth import Client, Conversation, Pause, Step
 from airflow_provider_ims.errors import ConnectError, ImsError, ResponseLostError
@@ -28,6 +30,8 @@ T = TypeVar("T")
 ADDRESS = "https://cloud.invalid"
 COPY: Callable[[Service], Call[str]] = partial(protocol.copy_image, image_id=PLAIN_IMAGE, name="copy")
 LOOK: Callable[[Service], Call[Image]] = partial(protocol.get_image, image_id=PLAIN_IMAGE)
+both_drivers = pytest.mark.parametrize("world", ["thread", "loop"], indirect=True)
+"""For what a driver could spoil, once in a thread and once on a loop: the conversations are the same ones in both."""
 
 
 @cache

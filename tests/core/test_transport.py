@@ -34,7 +34,7 @@ from airflow_provider_ims.transport import (
     run,
     run_async,
 )
-from tests.world import COPY, LOOK, World
+from tests.world import COPY, LOOK, World, both_drivers
 
 READ, WRITE = Request("GET", "https://ims"), Request("POST", "https://ims", replays=0)
 FLOW_CONTROL = b'{"error": {"code": "IMG.0060", "message": "Later."}}'
@@ -135,6 +135,7 @@ REFUSED_FOR_NOW = [
 ]
 
 
+@both_drivers
 @pytest.mark.parametrize("fault", REFUSED_FOR_NOW, ids=lambda fault: fault.code or fault.status)
 def test_a_copy_that_was_refused_for_now_is_sent_again(world: World, fault: Fault) -> None:
     world.cloud.faults.add(fault)
@@ -142,6 +143,7 @@ def test_a_copy_that_was_refused_for_now_is_sent_again(world: World, fault: Faul
     assert (world.counted("POST copy"), len(world.cloud.jobs)) == (3, 1)
 
 
+@both_drivers
 def test_a_copy_that_was_never_sent_is_sent_again(world: World) -> None:
     world.ask(LOOK)
     world.reachable = False
@@ -162,6 +164,7 @@ def test_a_copy_that_was_refused_is_sent_once(world: World, status: int, kind: t
     assert world.counted("POST copy") == 1
 
 
+@both_drivers
 @pytest.mark.parametrize("patience", [0.0, 5.0, 60.0])
 def test_the_budget_is_kept(world: World, patience: float) -> None:
     world.cloud.faults.add(Fault("image", "status", times=None, status=503))
@@ -171,6 +174,7 @@ def test_the_budget_is_kept(world: World, patience: float) -> None:
     assert world.counted("GET image") == len(world.pauses) + 1
 
 
+@both_drivers
 def test_a_wish_beyond_the_budget_is_not_waited_for(world: World) -> None:
     world.cloud.faults.add(Fault("image", "status", status=429, retry_after=61))
     with pytest.raises(ThrottledError) as throttled:
@@ -178,6 +182,7 @@ def test_a_wish_beyond_the_budget_is_not_waited_for(world: World) -> None:
     assert (world.pauses, throttled.value.retry_after) == ([], 61)
 
 
+@both_drivers
 def test_each_request_of_a_conversation_has_its_own_patience(world: World) -> None:
     for route in ("log_in", "image"):
         world.cloud.faults.add(Fault(route, "status", status=429, retry_after=40))
@@ -205,6 +210,7 @@ def test_a_log_in_that_fails_for_a_moment_is_repeated_with_patience(
     assert world.counted("POST log_in") == 3
 
 
+@both_drivers
 def test_a_driver_answers_pauses_and_functions_and_throws_what_failed(world: World) -> None:
     def conversation() -> Conversation[list[Any]]:
         seen: list[Any] = [(yield Pause(7.0)), (yield lambda: "done")]
@@ -219,6 +225,7 @@ def test_a_driver_answers_pauses_and_functions_and_throws_what_failed(world: Wor
     assert world.pauses == [7.0]
 
 
+@both_drivers
 def test_an_error_that_is_not_ours_ends_the_conversation(world: World) -> None:
     closed: list[bool] = []
 
