@@ -34,6 +34,11 @@ both_drivers = pytest.mark.parametrize("world", ["thread", "loop"], indirect=Tru
 """For what a driver could spoil, once in a thread and once on a loop: the conversations are the same ones in both."""
 
 
+def token_store(directory: Path | None = None) -> TokenStore:
+    """A token store whose keys are derived at once: a thousandth of the cost, and nobody to guess at the password."""
+    return TokenStore(directory, cost=2**4)
+
+
 @cache
 def _loop() -> asyncio.Runner:
     """One event loop for all worlds: a new one for each conversation would take most of a test's time."""
@@ -62,7 +67,7 @@ class World:
         extra = {"region": cloud.region, "domain_name": cloud.domain_name, "iam_endpoint": f"{ADDRESS}/v3"}
         connection = {"login": cloud.user_name, "password": cloud.password, "host": ADDRESS, "extra": extra} | fields
         return Client(
-            Settings.of("ims_default", **connection), TokenStore(directory), lambda: self.now, lambda: self.elapsed
+            Settings.of("ims_default", **connection), token_store(directory), lambda: self.now, lambda: self.elapsed
         )
 
     def perform(self, conversation: Conversation[T], patience: float = 0.0) -> T:
