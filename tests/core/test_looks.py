@@ -40,7 +40,7 @@ def test_after_a_try_that_failed_before_it_sent_the_next_one_does_not_wait(tries
 
 
 PAGE = 20
-SEEDS_AND_COPY = 8
+SOURCE_AND_COPY = 2
 
 
 def crowd(tries: Tries, more: int = PAGE + 1) -> None:
@@ -60,7 +60,7 @@ def test_a_look_that_failed_in_part_is_not_none(tries: Tries) -> None:
     assert tries.sent == 0
 
 
-@pytest.mark.parametrize("more", [PAGE + 1, 2 * PAGE - SEEDS_AND_COPY], ids=["to the last", "which is full"])
+@pytest.mark.parametrize("more", [PAGE + 1, 2 * PAGE - SOURCE_AND_COPY], ids=["to the last", "which is full"])
 def test_all_pages_are_looked_at(tries: Tries, more: int) -> None:
     tries.submit()
     tries.world.wait(100)
