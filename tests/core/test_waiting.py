@@ -48,7 +48,7 @@ def test_a_wait_ends_with_the_image_as_soon_as_it_is_active(world: World) -> Non
 
 
 def test_looks_keep_a_tenth_apart_from_the_beat(world: World) -> None:
-    world.cloud.change(copy_seconds=1000.0)
+    world.cloud.change(copy_seconds=500.0)
     wait(world)
     assert 9 <= min(world.pauses) < 9.8
     assert 10.2 < max(world.pauses) <= 11
@@ -229,7 +229,7 @@ def ordered(world: World) -> Watch:
     job_id = world.ask(
         partial(protocol.copy_image, image_id=PLAIN_IMAGE, name="copy", description=str(ORDER.fingerprint))
     )
-    return Watch(world.client, job_id, 10.0, world.now + timedelta(hours=1), ORDER)
+    return Watch(world.client, job_id, 30.0, world.now + timedelta(hours=1), ORDER)
 
 
 def test_the_last_look_is_at_all_images_instead_of_one(world: World) -> None:
