@@ -73,7 +73,7 @@ def test_it_is_found_where_the_list_lags_all_it_may_and_again_by_the_next_try(ei
     found = either.submit()
     (image,) = either.images
     assert found == f"image:{image.id}"
-    assert either.sent == 1
+    assert (either.sent, either.notes.written[-1]) == (1, (True, found))
     assert either.submit(may_follow=False) == found
 
 

@@ -79,13 +79,21 @@ def test_images_of_others_that_a_list_shows_do_not_end_the_look(tries: Tries) ->
     assert walk.to_the_end() == f"image:{tries.images[0].id}"
 
 
+def test_an_image_of_somebody_else_is_not_taken_up(tries: Tries) -> None:
+    tries.submit()
+    tries.world.wait(100)
+    tries.notes.kept = {}
+    tries.world.foreign_owner = "somebody else"
+    assert tries.submit(may_follow=False) == tries.world.cloud.jobs[1].id
+
+
 def test_the_first_of_several_pages_is_looked_at_last(tries: Tries) -> None:
     crowd(tries)
     walk = Walk(tries.world, tries.submission().submit({}))
     walk.go()  # the first page
     other = Tries(tries.world)
     other.submit()
-    tries.world.wait(10)
+    tries.world.wait(3)  # the image is there, and the first look not too old to send after it
     assert walk.to_the_end() == f"image:{tries.images[0].id}"
 
 

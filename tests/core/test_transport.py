@@ -213,7 +213,7 @@ def test_a_log_in_that_fails_for_a_moment_is_repeated_with_patience(
 @both_drivers
 def test_a_driver_answers_pauses_and_functions_and_throws_what_failed(world: World) -> None:
     def conversation() -> Conversation[list[Any]]:
-        seen: list[Any] = [(yield Pause(7.0)), (yield lambda: "done")]
+        seen: list[Any] = [(yield lambda: "done"), (yield Pause(7.0))]
         world.reachable = False
         try:
             yield READ
@@ -221,7 +221,7 @@ def test_a_driver_answers_pauses_and_functions_and_throws_what_failed(world: Wor
             seen.append(error.message)
         return seen
 
-    assert world.perform(conversation()) == [None, "done", "No connection to https://cloud.invalid."]
+    assert world.perform(conversation()) == ["done", None, "No connection to https://cloud.invalid."]
     assert world.pauses == [7.0]
 
 
@@ -238,6 +238,17 @@ def test_an_error_that_is_not_ours_ends_the_conversation(world: World) -> None:
     with pytest.raises(ZeroDivisionError) as failed:
         world.perform(conversation())
     assert (closed, failed.type) == ([True], ZeroDivisionError)  # closed while the error still holds its frames
+
+
+@both_drivers
+def test_what_is_to_be_sent_once_is_not_repeated_by_a_driver(world: World) -> None:
+    def conversation() -> Conversation[None]:
+        yield Request("GET", "https://ims", once=True)
+
+    world.reachable = False
+    with pytest.raises(ConnectError):
+        world.perform(conversation(), patience=600.0)
+    assert (len(world.requests), world.pauses) == (1, [])
 
 
 def test_what_is_still_refused_in_the_end_is_the_last_answer() -> None:
