@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
 
     from airflow_provider_ims.copying import Submission
-    from airflow_provider_ims.hooks import ImsHook
+    from airflow_provider_ims.hooks.base import ImsBaseHook
     from airflow_provider_ims.waiting import Watch
 
 OVER = (JobFailedError, JobInterruptedError, ImageUnusableError, CopyConflictError, NotFoundError)
@@ -140,11 +140,11 @@ class CopyImageOperator(BaseOperator):
         set_retry_policy(self)
         self._check_at_parsing()
 
-    def get_hook(self) -> ImsHook:
+    def get_hook(self) -> ImsBaseHook:
         """The hook that a try works with; a subclass may bring its own."""
-        from airflow_provider_ims.hooks import ImsHook
+        from airflow_provider_ims.hooks.base import ImsBaseHook
 
-        return ImsHook(self.ims_conn_id)
+        return ImsBaseHook(self.ims_conn_id)
 
     def execute(self, context: Context) -> str:
         check_end_in_triggerer(self)
@@ -226,7 +226,7 @@ class CopyImageOperator(BaseOperator):
             self._succeed(context, image_id)
             return job_id
 
-    def _submit(self, hook: ImsHook, submission: Submission, noted: Mapping[str, Any], last_look: datetime) -> str:
+    def _submit(self, hook: ImsBaseHook, submission: Submission, noted: Mapping[str, Any], last_look: datetime) -> str:
         left = (last_look - hook.client.now()).total_seconds()
         hook.patience = max(0.0, min(hook.patience, left))
         self._submission = submission
@@ -241,12 +241,12 @@ class CopyImageOperator(BaseOperator):
 
     def _take_up(self, context: Context) -> tuple[Notes, Mapping[str, Any]]:
         """Where to note, and what earlier tries have noted."""
-        store = context.get("task_state_store")
-        noted = Notes(store, "copy").read()
-        key, always = default_copy_key(context, self.retries or 0, noted)
+        self._notes = Notes(context.get("task_state_store"), "copy")
+        noted = self._notes.read()
+        key, self._notes.always = default_copy_key(context, self.retries or 0, noted)
         key = text(self.copy_key) or key
         self._known = {"key": key, "job_id": noted.get("job_id") if noted.get("key") == key else None}
-        return Notes(store, "copy", always), noted
+        return self._notes, noted
 
     def _order(self) -> Order:
         others = (self.cmk_id, self.enterprise_project_id, self.copy_key)
@@ -261,7 +261,7 @@ class CopyImageOperator(BaseOperator):
             marked=self.fingerprint,
         )
 
-    def _wait(self, hook: ImsHook, watch: Watch, context: Context) -> str:
+    def _wait(self, hook: ImsBaseHook, watch: Watch, context: Context) -> str:
         hook.patience = 0  # what fails for a moment, the next look repeats
         image = hook.perform(watch.look() if self.deferrable else watch.wait())
         if image:
@@ -275,7 +275,7 @@ class CopyImageOperator(BaseOperator):
             self._known["image_id"] = image_id
             context["ti"].xcom_push(key="image_id", value=image_id)
         try:
-            Notes(context.get("task_state_store"), "copy").add(succeeded=True)
+            self._notes.add(succeeded=True)
         except StateStoreError as error:
             self.log.warning("%s", error)
 

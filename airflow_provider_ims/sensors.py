@@ -24,7 +24,7 @@ from airflow_provider_ims.tasks import (
 if TYPE_CHECKING:
     from airflow.sdk import Context, XComArg
 
-    from airflow_provider_ims.hooks import ImsHook
+    from airflow_provider_ims.hooks.base import ImsBaseHook
 
 
 class JobSensor(BaseSensorOperator):
@@ -70,11 +70,11 @@ class JobSensor(BaseSensorOperator):
         if is_known_at_parsing(job_id):
             check_job_id(job_id)
 
-    def get_hook(self) -> ImsHook:
+    def get_hook(self) -> ImsBaseHook:
         """The hook that a try works with; a subclass may bring its own."""
-        from airflow_provider_ims.hooks import ImsHook
+        from airflow_provider_ims.hooks.base import ImsBaseHook
 
-        return ImsHook(self.ims_conn_id, patience=0)  # what fails for a moment, the next look repeats
+        return ImsBaseHook(self.ims_conn_id, patience=0)  # what fails for a moment, the next look repeats
 
     def execute(self, context: Context) -> Any:
         from airflow_provider_ims.waiting import Watch

@@ -22,17 +22,19 @@ DEFERRAL_MARGIN = timedelta(minutes=5)
 """Airflow's own time-out comes so much later than the deadline, so that the last look happens and the error is ours."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Notes:
     """What a task's process leaves to the next one under ``key``, in Airflow's task state store.
 
     A store belongs to one task of one run, mapped index included; tries share it. Airflow below 3.3 has none: there
-    nothing is kept. ``always``: facts that each note has. Both methods raise ``StateStoreError`` where Airflow refuses.
+    nothing is kept. ``always``: facts that each note has. All methods raise ``StateStoreError`` where Airflow refuses.
     """
 
     store: Any
     key: str
     always: Mapping[str, Any] = field(default_factory=dict)
+
+    _known: dict[str, Any] | None = None
 
     VERSION: ClassVar[int] = 1
 
@@ -40,17 +42,19 @@ class Notes:
         """What was written last; empty where nothing was, or in a form of another version."""
         with _store_errors():
             kept = self.store.get(self.key) if self.store is not None else None
-        return kept if isinstance(kept, dict) and kept.get("version") == self.VERSION else {}
+        self._known = kept if isinstance(kept, dict) and kept.get("version") == self.VERSION else {}
+        return self._known
 
     def write(self, **facts: Any) -> None:
         """Put these, all of them JSON, in the place of what was there."""
+        self._known = {"version": self.VERSION, **self.always, **facts}
         if self.store is not None:
             with _store_errors():
-                self.store.set(self.key, {"version": self.VERSION, **self.always, **facts})
+                self.store.set(self.key, self._known)
 
     def add(self, **facts: Any) -> None:
-        """Put these beside what was there."""
-        self.write(**{**self.read(), **facts})
+        """Put these beside what is there, which is asked for only where this process does not know it."""
+        self.write(**{**(self.read() if self._known is None else self._known), **facts})
 
 
 @contextmanager

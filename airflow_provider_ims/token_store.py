@@ -1,6 +1,6 @@
 """Tokens kept: in this process, and for other processes of the machine in a file that is useless without the password.
 
-File and key come from the password by scrypt, so that neither the file nor its name is a quick way to guess it; the
+File and key come from the password by Argon2id, so that neither the file nor its name is a quick way to guess it; the
 content is sealed with Fernet; only the owner may read it; a file that is foreign, corrupt or old counts as none, and a
 disk that cannot be written costs only the caching. A changed password is another file. Log-ins that IAM refused or did
 not answer are kept in the same way, so that nobody repeats them too often. Methods that touch the disk may block: an
@@ -24,7 +24,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.fernet import Fernet, InvalidToken
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from airflow_provider_ims.models import Credentials, Token
 
@@ -35,10 +37,15 @@ FAILURE_LASTS = timedelta(minutes=15)
 
 SWEEP_AFTER = timedelta(days=2)
 
-COST = 2**15
-"""scrypt's ``n``: what one guess at the password costs whoever has the files, about a tenth of a second and 32 MB."""
+COST = 12 * 1024
+"""KiB of memory that each guess at the password takes of whoever has the files: with ``PASSES``, what OWASP advises."""
+
+PASSES = 3
 
 _VERSION = 1
+_UNUSABLE = (OSError, UnsupportedAlgorithm)
+"""Where a disk cannot be used, or OpenSSL is older than 3.2, only the sharing is lost."""
+
 _INSTANTS = ("issued_at", "expires_at", "until")
 
 
@@ -94,7 +101,7 @@ class TokenStore:
         try:
             self._files.seal(who, kept)
             self._files.sweep()
-        except OSError as problem:
+        except _UNUSABLE as problem:
             where = self._files.directory
             log.warning("The token is not kept for other tasks: %s cannot be written (%s)", where, problem)
 
@@ -102,7 +109,7 @@ class TokenStore:
         """Forget this, for every process of the machine. May block."""
         self._kept.pop(who, None)
         if self._files is not None:
-            with suppress(OSError):
+            with suppress(*_UNUSABLE):
                 self._files.path(who).unlink()
 
     def is_locked(self, who: Credentials) -> bool:
@@ -118,7 +125,7 @@ class TokenStore:
         except BlockingIOError:
             del self._owners[who]
             return False
-        except OSError:
+        except _UNUSABLE:
             return True  # a disk without locks: the process's own lock has to do
         if descriptor is not None:
             self._descriptors[who] = descriptor
@@ -165,7 +172,7 @@ class _Files:
                 owner = os.fstat(file.fileno()).st_uid
                 record = json.loads(self._fernet(who).decrypt(file.read())) if owner == os.geteuid() else {}
             return _read_record(record)
-        except (OSError, InvalidToken, ValueError, LookupError, TypeError):
+        except (*_UNUSABLE, InvalidToken, ValueError, LookupError, TypeError):
             return None
 
     def lock(self, who: Credentials) -> int:
@@ -200,7 +207,8 @@ class _Files:
 def _derived(login: Credentials, cost: int) -> tuple[bytes, bytes]:
     """What the names of a log-in's files are made of, and the key that seals them."""
     salt = hashlib.sha256(f"airflow-provider-ims {login.identity}".encode()).digest()
-    secret = hashlib.scrypt(login.password.encode(), salt=salt, n=cost, r=8, p=1, maxmem=2**26, dklen=64)
+    slow = Argon2id(salt=salt, length=64, iterations=PASSES, lanes=1, memory_cost=cost)
+    secret = slow.derive(login.password.encode())
     return secret[:32], base64.urlsafe_b64encode(secret[32:])
 
 

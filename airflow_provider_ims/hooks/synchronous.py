@@ -2,42 +2,17 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from functools import cached_property, partial
-from http.cookiejar import DefaultCookiePolicy
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any
 
 import requests
 from airflow.providers.http.hooks.http import HttpHook
-from airflow.sdk.exceptions import AirflowNotFoundException
-from urllib3.exceptions import MaxRetryError, NewConnectionError
 
-from airflow_provider_ims import protocol
-from airflow_provider_ims.arguments import check_copy, check_image_id, check_job_id
-from airflow_provider_ims.auth import Client, Conversation
-from airflow_provider_ims.errors import ImsError, MalformedResponseError
-from airflow_provider_ims.hooks.connection import (
-    PATIENCE,
-    USER_AGENT,
-    ca_bundle_of,
-    client_of,
-    lost,
-    malformed,
-    no_connection,
-    not_sent,
-    proxy_of,
-    tls_of,
-    untrusted,
-)
-from airflow_provider_ims.models import Image, Job, Request, Response, Service, Token
-from airflow_provider_ims.transport import run
-
-T = TypeVar("T")
+from airflow_provider_ims.hooks.base import ImsBaseHook
+from airflow_provider_ims.hooks.connection import PATIENCE, proxy_of
+from airflow_provider_ims.models import Service, Token
 
 
-class ImsHook(HttpHook):
+class ImsHook(ImsBaseHook, HttpHook):
     """The image service of one Airflow connection of type ``ims``.
 
     Useful alone, in a task of your own; closes its connections as a context manager::
@@ -52,100 +27,10 @@ class ImsHook(HttpHook):
     :param patience: seconds for which what may be repeated is repeated.
     """
 
-    conn_name_attr = "ims_conn_id"
-    default_conn_name = "ims_default"
-    conn_type = "ims"
-    hook_name = "Image Management Service (OTC, Huawei Cloud)"
-
-    def __init__(self, ims_conn_id: str = default_conn_name, patience: float = PATIENCE) -> None:
-        super().__init__(method="GET", http_conn_id=ims_conn_id)
+    def __init__(self, ims_conn_id: str = ImsBaseHook.default_conn_name, patience: float = PATIENCE) -> None:
+        HttpHook.__init__(self, method="GET", http_conn_id=ims_conn_id)
         self.ims_conn_id = ims_conn_id
         self.patience = patience
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the connections; the next request opens them again."""
-        if session := self.__dict__.pop("_session", None):
-            session.close()
-
-    def copy_image(
-        self,
-        image_id: str,
-        *,
-        name: str,
-        description: str | None = None,
-        cmk_id: str | None = None,
-        enterprise_project_id: str | None = None,
-    ) -> str:
-        """Begin to copy an image within its region; returns the job's id.
-
-        Without ``cmk_id`` the copy is not encrypted, whatever the source is. Raises ``ArgumentError`` before anything
-        is sent, and ``UnclearSubmitError`` where the cloud may have accepted the copy and nobody knows.
-        """
-        check_copy(image_id, name, description, cmk_id, enterprise_project_id)
-        order = partial(
-            protocol.copy_image,
-            image_id=image_id,
-            name=name,
-            description=description,
-            cmk_id=cmk_id,
-            enterprise_project_id=enterprise_project_id,
-        )
-        return self.perform(self.client.ask(order))
-
-    def get_job(self, job_id: str) -> Job:
-        """How far an asynchronous job has come."""
-        check_job_id(job_id)
-        return self.perform(self.client.ask(partial(protocol.get_job, job_id=job_id)))
-
-    def get_image(self, image_id: str) -> Image:
-        """One image; raises ``NotFoundError``."""
-        check_image_id(image_id)
-        return self.perform(self.client.ask(partial(protocol.get_image, image_id=image_id)))
-
-    def list_images(self, **filters: object) -> Iterator[Image]:
-        """The images that match all filters of the API's list (``name`` exactly, ``status``, ``__imagetype``, ...).
-
-        Without ``limit``, which is the size of a page, pages have 500 images. Pages are fetched as they are needed.
-        """
-        size = min(int(str(filters.get("limit") or protocol.PAGE_SIZE)), protocol.PAGE_SIZE)
-        marker: str | None = None
-        while page := self.perform(self.client.ask(partial(protocol.list_images, filters=filters, marker=marker))):
-            yield from page
-            if len(page) < size:
-                return
-            if page[-1].id == marker:
-                raise MalformedResponseError(f"The list of images does not go on after image {marker}.")
-            marker = page[-1].id
-
-    def delete_image(self, image_id: str) -> None:
-        """Delete an image; the cloud may show it for a moment longer."""
-        check_image_id(image_id)
-        self.perform(self.client.ask(partial(protocol.delete_image, image_id=image_id)))
-
-    def test_connection(self) -> tuple[bool, str]:
-        """Log in and list images; whether both worked, and what was found or is to be mended."""
-        self.patience = 0.0
-        try:
-            token = self.perform(self.client.token())
-            found = len(list(self.list_images(__imagetype="private")))
-            service = self.client.settings.service(token)
-        except ImsError as error:
-            return False, str(error)
-        finally:
-            self.close()
-        who = self.client.settings.credentials
-        return True, (
-            f"Logged in at {who.iam_url} as {who.domain_name}/{who.user_name}, project {service.project_id}, until "
-            f"{token.expires_at:%Y-%m-%d %H:%M} UTC; IMS at {service.url} shows {found} private images."
-        )
 
     def get_conn(
         self, headers: dict[Any, Any] | None = None, extra_options: dict[str, Any] | None = None
@@ -166,66 +51,12 @@ class ImsHook(HttpHook):
         self.merged_extra = options | (extra_options or {})
         return session
 
-    @cached_property
-    def client(self) -> Client:
-        """Who asks which cloud. Reads the Airflow connection once; raises ``SettingsError``."""
-        try:
-            connection = self.get_connection(self.ims_conn_id)
-        except AirflowNotFoundException:
-            raise no_connection(self.ims_conn_id) from None
-        return client_of(connection, connection.extra_dejson)
-
-    def perform(self, conversation: Conversation[T]) -> T:
-        """Carry out what ``client`` wants to say."""
-        return run(conversation, self.send, self.patience, self.sleep)
-
-    @cached_property
-    def _session(self) -> requests.Session:
-        return self._new_session()
-
     def _new_session(self) -> requests.Session:
-        session = _Session()
-        session.trust_env = False  # or it would send what .netrc holds
-        session.headers.update(USER_AGENT)
-        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        session.verify = ca_bundle_of(self.client.settings)
-        if isinstance(session.verify, str):
-            tls_of(self.client.settings)  # requests would say less, and later
+        session = super()._new_session()
         if adapter := self.adapter or self.keep_alive_adapter:
             session.mount("http://", adapter)
             session.mount("https://", adapter)
         return session
-
-    def sleep(self, seconds: float) -> None:
-        """Wait; a hook on a clock of its own does it otherwise."""
-        time.sleep(seconds)
-
-    def send(self, request: Request) -> Response:
-        """Send one request, once; raises ``ConnectError``, ``ResponseLostError``, ``SettingsError``."""
-        settings = self.client.settings
-        proxy = proxy_of(settings, request.url)
-        try:
-            answer = self._session.request(
-                request.method,
-                request.url,
-                headers=dict(request.headers),
-                data=request.body or None,
-                timeout=settings.timeout,
-                proxies={"http": proxy, "https": proxy} if proxy else None,
-                allow_redirects=False,
-            )
-        except requests.RequestException as problem:
-            error = _error(request, problem)
-        else:
-            return Response(answer.status_code, answer.headers, answer.content)
-        raise error  # out here, or the library's error would go along, and in it the request with its secrets
-
-
-class _Session(requests.Session):
-    """A session that sends nothing on its own account."""
-
-    def get_redirect_target(self, resp: requests.Response) -> str | None:
-        return None  # or X-Auth-Token would go along to whatever host the answer names
 
 
 class _TokenAuth(requests.auth.AuthBase):
@@ -238,15 +69,3 @@ class _TokenAuth(requests.auth.AuthBase):
         if (r.url or "").startswith(self._address):
             r.headers["X-Auth-Token"] = self._token.value
         return r
-
-
-def _error(request: Request, problem: requests.RequestException) -> ImsError:
-    """Ours for an error of requests: the difference that matters is whether anything was sent."""
-    if "CERTIFICATE_VERIFY_FAILED" in str(problem):
-        return untrusted(request, problem)
-    if isinstance(problem, requests.exceptions.ProxyError | requests.ConnectTimeout):
-        return not_sent(request, problem)
-    cause = problem.args[0] if problem.args else None
-    if isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError):
-        return not_sent(request, cause.reason)
-    return (malformed if isinstance(problem, ValueError) else lost)(request, problem)
