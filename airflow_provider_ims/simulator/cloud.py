@@ -77,8 +77,15 @@ class Cloud:
 
     @property
     def counters(self) -> Counter[str]:
-        """log_ins_accepted, log_ins_refused, log_ins_locked, tokens_issued, copies_accepted, and ``METHOD route``."""
+        """What happened how often: ``METHOD route`` for each request, connections (those that a request came on),
+        log_ins_accepted, log_ins_refused, log_ins_locked, tokens_issued, copies_accepted.
+        """
         return self.state.counters
+
+    def count(self, what: str) -> None:
+        """Count what a server sees and a request does not show."""
+        with self._lock:
+            self.counters[what] += 1
 
     def change(self, **settings: Any) -> None:
         """Change settings from now on. Raises ValueError or TypeError for what cannot be."""

@@ -20,6 +20,9 @@ from airflow_provider_ims.simulator.state import State
 from airflow_provider_ims.simulator.wire import Call, json_response
 
 SIZE_LIMIT = 128 * GIB
+GOLDEN = (5**0.5 - 1) / 2
+"""Its multiples, without what is before the point, fill 0 to 1 evenly, however many there are."""
+
 KEY_CODES = {None: "IMG.0095", "disabled": "IMG.0097", "foreign": "IMG.0099"}
 SOURCE_KEY_CODES = {None: "IMG.0101", "disabled": "IMG.0102", "foreign": "IMG.0103"}
 
@@ -165,8 +168,9 @@ def _free_at(wish: Wish) -> datetime:
 def _begin(wish: Wish, call: Call) -> CopyJob:
     state, settings, fate = wish.state, wish.state.settings, call.fate
     free_at = _free_at(wish)
-    starts = free_at + timedelta(seconds=settings.copy_seconds * settings.init_part)
-    ends = free_at + timedelta(seconds=settings.copy_seconds)
+    takes = settings.copy_seconds + settings.copy_spread * (state.counters["copies_accepted"] * GOLDEN % 1)
+    starts = free_at + timedelta(seconds=takes * settings.init_part)
+    ends = free_at + timedelta(seconds=takes)
     code, reason = settings.fail_code, settings.fail_reason
     if fate and fate.kind == "job_fails":
         code, reason = fate.code or "IMG.0014", fate.message or errors.IMS_MESSAGES["IMG.0014"]

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
+from weakref import WeakSet
 
 from aiohttp import web
 
@@ -31,6 +32,7 @@ class Server:
         self._ssl_context = ssl_context
         self._stopping = asyncio.Event()
         self._runner: web.AppRunner | None = None
+        self._connections: WeakSet[asyncio.Transport] = WeakSet()
 
     async def start(self, host: str = LOOPBACK, port: int = 0) -> str:
         """Listen, and return the URL. Port 0 takes a free one. Raises OSError."""
@@ -59,7 +61,13 @@ class Server:
         request = Request(incoming.method, str(incoming.url), dict(incoming.headers), body)
         if incoming.path.startswith(PREFIX):
             return _whole(control(self._cloud, request))
+        self._count(incoming.transport)
         return await self._send(incoming, self._cloud.respond(request))
+
+    def _count(self, connection: asyncio.Transport | None) -> None:
+        if connection is not None and connection not in self._connections:
+            self._connections.add(connection)
+            self._cloud.count("connections")
 
     async def _send(self, incoming: web.Request, reply: Reply) -> web.StreamResponse:
         if reply.connection == "hang":

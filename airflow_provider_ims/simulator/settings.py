@@ -68,6 +68,7 @@ class Settings:
     native_errors: Literal["html", "plain", "json"] = _setting("html", "error bodies of the native /v2/images calls")
 
     copy_seconds: float = _setting(20.0, "how long a copy takes")
+    copy_spread: float = _setting(0.0, "how much longer than that a copy takes at most; each takes another time")
     init_part: float = _setting(0.1, "which part of it the job is INIT (0 to 1)")
     concurrent_copies: int = _setting(5, "copies of a project that run at once")
     beyond_limit: Literal["reject", "queue"] = _setting("reject", "one more: IMG.0060, or its job waits in INIT")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -52,6 +53,20 @@ def test_a_job_that_fails_says_why(fate: str, left: list[str]) -> None:
     job = visitor.job(copied)
     assert (job["status"], job["error_code"], job["fail_reason"]) == ("FAIL", "IMG.0187", "KMS is busy.")
     assert [row["status"] for row in visitor.images("name=new")] == left
+
+
+def test_copies_take_from_one_time_to_another_and_the_same_in_each_cloud() -> None:
+    taken = []
+    for _ in range(2):
+        visitor = logged_in(copy_seconds=20.0, copy_spread=20.0, concurrent_copies=100, quota=200)
+        for _ in range(100):
+            visitor.copy()
+        taken.append([(job.ends_at - job.submitted_at).total_seconds() for job in visitor.cloud.jobs])
+    assert taken[0] == taken[1]
+    ordered = sorted(taken[0])
+    assert ordered[0] == 20
+    assert 39.5 < ordered[-1] < 40
+    assert max(later - sooner for sooner, later in itertools.pairwise(ordered)) < 0.5
 
 
 def test_one_job_can_fail_and_another_never_end() -> None:

@@ -87,6 +87,17 @@ def test_a_copy_over_the_wire(wire: Wire) -> None:
     assert wire.ask("GET", f"/v1/{PROJECT}/jobs/{copied['job_id']}")[1]["status"] == "SUCCESS"
 
 
+def test_connections_are_counted_and_not_those_that_only_control_it(wire: Wire) -> None:
+    for _ in range(2):
+        with contextlib.closing(http.client.HTTPConnection(wire.address, timeout=5)) as kept:
+            for path in ("/v3", "/v3", "/_simulator/state"):
+                kept.request("GET", path)
+                kept.getresponse().read()
+    wire.ask("GET", "/_simulator/state")
+    assert wire.cloud.counters["connections"] == 2
+    assert wire.cloud.counters["GET versions"] == 4
+
+
 @pytest.mark.parametrize("kind", ["reset_before", "reset_after"])
 def test_a_connection_that_is_cut(wire: Wire, kind: Any) -> None:
     wire.log_in()
