@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tests.bench import ways, ways_report
-from tests.bench.report import KEPT, Promise, Report
+from tests.bench.report import KEPT, README, Promise, Report, between_markers
 from tests.real.processes import InterruptedBySignal, StackError, heed_signals
 
 FULL = (20, 100)
@@ -60,6 +60,9 @@ def wished(arguments: Sequence[str] | None = None) -> Wish:
 def run(wish: Wish) -> int:
     """Run the parts in order. Returns the exit status: 1 if a promise was not held."""
     promises: list[Promise] = []
+    if wish.is_complete:
+        for name in wish.parts:
+            between_markers(README.read_text(), name, "")  # better now than in half an hour
     for name in wish.parts:
         report = PARTS[name](wish)
         report.keep()

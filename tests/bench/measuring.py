@@ -22,15 +22,15 @@ _FINISHED = re.compile(
 _TASK = re.compile(rf"Worker startup parse complete .*?map_index=(-?\d+) .*?ti_id={_ID}")
 
 
-def cpu_of_sessions(leaders: dict[int, str]) -> Counter[str]:
-    """CPU seconds, user and system, of each of these sessions (leader -> name), ended children included.
+def cpu_of_processes(leaders: dict[int, str]) -> Counter[str]:
+    """CPU seconds, user and system, of each of these processes (id -> name), their sessions and their children.
 
     A process that has ended is counted in its parent once that has seen its end, until then as a zombie.
     """
     seconds: Counter[str] = Counter()
     for process in psutil.process_iter():
         with contextlib.suppress(ProcessLookupError, psutil.NoSuchProcess):
-            name = leaders.get(os.getsid(process.pid))
+            name = leaders.get(os.getsid(process.pid)) or leaders.get(process.ppid())  # PostgreSQL's open their own
             if name is not None:
                 times = process.cpu_times()
                 seconds[name] += times.user + times.system + times.children_user + times.children_system
@@ -40,7 +40,7 @@ def cpu_of_sessions(leaders: dict[int, str]) -> Counter[str]:
 def cpu_of(stack: Stack, database: int | None) -> Counter[str]:
     """CPU seconds so far of Airflow's four parts, tasks included in ``scheduler``, and of ``database``."""
     leaders = {stack.pid(name): name for name in AIRFLOW_PARTS}
-    return cpu_of_sessions(leaders | ({database: "database"} if database else {}))
+    return cpu_of_processes(leaders | ({database: "database"} if database else {}))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,11 +61,12 @@ class Report:
 
 def between_markers(text: str, name: str, block: str) -> str:
     """``text`` with ``block`` in place of what stands between the markers of that name."""
-    begin, end = f"<!-- bench:{name} -->", f"<!-- /bench:{name} -->"
-    pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
-    if len(pattern.findall(text)) != 1:
-        raise ValueError(f"the README must have {begin} and {end} once")
-    return pattern.sub(lambda _: f"{begin}\n{block}\n{end}", text)
+    begin, end = f"<!-- bench:{name} -->\n", f"<!-- /bench:{name} -->"
+    before, _, rest = text.partition(begin)
+    _, found, after = rest.partition(end)
+    if not found:
+        raise ValueError(f"the README must have {begin.strip()} and {end}")
+    return f"{before}{begin}{block}\n{end}{after}"
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
