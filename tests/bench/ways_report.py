@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from tests.bench.report import Promise, Report, machine, svg, table
-from tests.bench.ways import INTERVAL, OPERATOR, POKE, SLOTS, TRIGGERER, WAYS, Results, Way, raw
+from tests.bench.ways import INTERVAL, OPERATOR, POKE, SENSOR, SLOTS, TRIGGERER, WAYS, Results, Way, raw
 from tests.bench.ways_figures import Figures
 
 HEADINGS = (
@@ -38,8 +38,14 @@ database not, from the run's start until its last process was gone; an idle Airf
 end of the copy's last task; both the median. *False failures*: tries that Airflow failed though nothing had; the
 sensors of today have five retries, one second apart, to come through.
 """
+PROCESSES = {OPERATOR: 2, TRIGGERER: 1}
+"""Task processes a copy, at most."""
+
+ASKING = {OPERATOR: 1, SENSOR: 2, TRIGGERER: 1}
+"""How many of them ask the cloud, each on one connection; one that takes the trigger's event does not."""
+
 TRIGGERERS_CONNECTIONS = 4
-"""Connections that the triggerer may have to IAM and IMS, beside one a task process."""
+"""Connections that the triggerer may have to IAM and IMS, for all that wait in it."""
 
 
 def report(results: Results) -> Report:
@@ -97,12 +103,11 @@ def promises(results: Results) -> Iterator[Promise]:
 def _of_ours(way: Way, figures: Figures) -> Iterator[Promise]:
     at_most = partial(_at_most, f"{way.dag_id}, {figures.copies} copies")
     yield Promise(f"{way.dag_id}, {figures.copies} copies: the run", figures.state, figures.state == "success")
-    processes = {OPERATOR: 2, TRIGGERER: 1}.get(way)
-    if processes:
-        yield at_most("task processes a copy", (figures.task_processes - 1) / figures.copies, processes)
+    if most := PROCESSES.get(way):
+        yield at_most("task processes a copy", (figures.task_processes - 1) / figures.copies, most)
     yield at_most("slots held half-way", figures.held_half_way, 0)
     yield at_most("log-ins", figures.log_ins, 1)
-    yield at_most("connections", figures.connections, figures.task_processes + TRIGGERERS_CONNECTIONS)
+    yield at_most("connections", figures.connections, ASKING[way] * figures.copies + TRIGGERERS_CONNECTIONS)
     yield at_most("false failures", figures.false_failures, 0)
     yield at_most("seconds until the end is noticed, the median", figures.noticed_median, INTERVAL / 2 + 1)
 
