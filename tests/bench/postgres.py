@@ -56,8 +56,7 @@ def database() -> Iterator[Database]:
             url = f"postgresql+psycopg2://{USER}@127.0.0.1:{port}/postgres"
             yield Database(_name(programs), {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": url}, server.pid)
         finally:
-            server.send_signal(signal.SIGINT)  # "fast": does not wait for clients
-            server.wait(30)
+            _stop(server)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -98,6 +97,15 @@ def _start(programs: Path, folder: Path, port: int, identity: dict[str, Any]) ->
             start_new_session=True,
             **identity,
         )
+
+
+def _stop(server: subprocess.Popen[bytes]) -> None:
+    server.send_signal(signal.SIGINT)  # "fast": does not wait for clients
+    try:
+        server.wait(20)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
 
 
 def _wait_until_ready(server: subprocess.Popen[bytes], programs: Path, port: int, folder: Path) -> None:

@@ -18,7 +18,7 @@ from airflow_provider_ims.simulator.seeds import numbered_image
 from tests.bench.measuring import ExecutorLog, cpu_of
 from tests.bench.postgres import Database, database
 from tests.bench.ways_figures import Cost, Figures, of_run
-from tests.real.processes import pause
+from tests.real.processes import StackError, pause
 from tests.real.rest import OVER
 from tests.real.stack import Stack
 
@@ -130,6 +130,8 @@ def run_once(stack: Stack, kept_in: Database, way: Way, copies: int, settings: d
             stack.check()
             pause(2)
         spent: Counter[str] = cpu_of(stack, kept_in.pid) - before
+        if not simulated.jobs:
+            raise StackError(f"{way.dag_id}: the run is {run.state}, and no copy was begun")
         cost = Cost(log.task_processes(), log.slots(), dict(spent), time.monotonic() - began)
         return of_run(way.dag_id, run, simulated, cost)
 

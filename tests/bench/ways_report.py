@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -38,6 +38,15 @@ database not, from the run's start until its last process was gone; an idle Airf
 end of the copy's last task; both the median. *False failures*: tries that Airflow failed though nothing had; the
 sensors of today have five retries, one second apart, to come through.
 """
+PANELS: dict[str, tuple[str, Callable[[Figures], float]]] = {
+    "task processes": ("{:.0f}", lambda figures: figures.task_processes),
+    "worker slot-seconds a copy": ("{:.1f}", lambda figures: figures.slot_seconds / figures.copies),
+    "CPU, seconds": ("{:.0f}", lambda figures: figures.airflow_cpu),
+    "end noticed after, seconds (median)": ("{:.1f}", lambda figures: figures.noticed_median),
+}
+"""The picture: what is shown, how it is written, and where it is."""
+
+OURS, THEIRS = "#e20074", "#8a8a8a"
 PROCESSES = {OPERATOR: 2, TRIGGERER: 1}
 """Task processes a copy, at most."""
 
@@ -123,21 +132,16 @@ def draw(results: Results, path: Path) -> None:
     copies = max(each.copies for each in results.figures)
     shown = [(way, found) for way in reversed(WAYS) if (found := results.of(way, copies))]
     names = [way.dag_id.replace("_", " ") for way, _ in shown]
-    colours = ["#e20074" if way.is_ours else "#8a8a8a" for way, _ in shown]
-    figure = Figure(figsize=(12, 0.6 + 0.4 * len(shown)))
-    panels = {
-        "task processes": [found.task_processes for _, found in shown],
-        "worker slot-seconds a copy": [found.slot_seconds / copies for _, found in shown],
-        "CPU, seconds": [found.airflow_cpu for _, found in shown],
-        "end noticed after, seconds (median)": [found.noticed_median for _, found in shown],
-    }
-    for axes, (title, values) in zip(figure.subplots(1, len(panels), sharey=True), panels.items(), strict=True):
-        bars = axes.barh(names, values, color=colours)
-        axes.bar_label(bars, fmt=lambda value: f"{value:.1f}" if value < 10 else f"{value:.0f}", padding=2)
+    colours = [OURS if way.is_ours else THEIRS for way, _ in shown]
+    figure = Figure(figsize=(12, 0.9 + 0.35 * len(shown)), layout="constrained")
+    figure.suptitle(f"{copies} copies of 20 to 40 s", fontsize=11)
+    panels = figure.subplots(1, len(PANELS), sharey=True)
+    for axes, (title, (form, value)) in zip(panels, PANELS.items(), strict=True):
+        bars = axes.barh(names, [value(found) for _, found in shown], color=colours)
+        axes.bar_label(bars, fmt=form, padding=3)
         axes.set_title(title, fontsize=10)
         axes.margins(x=0.2)
         axes.xaxis.set_visible(False)
         axes.tick_params(left=False)
         axes.spines[["top", "right", "bottom"]].set_visible(False)
-    figure.suptitle(f"{copies} copies of 20 to 40 s", fontsize=11)
     svg(figure, path)
