@@ -9,6 +9,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
@@ -61,26 +62,29 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The marks between which is counted: ``begun`` before any wait was made, ``over`` when all had ended."""
+    """The marks between which is counted: ``begun`` before any wait was made, ``over`` when all had ended.
+
+    ``undisturbed``: the instant until which all went as usual.
+    """
 
     begun: Mark
     settled: Mark
     counted: Mark
     over: Mark
+    undisturbed: float
 
     @classmethod
     def of(cls, marks: dict[str, Mark]) -> Window:
-        return cls(*(marks[name] for name in ("begun", "settled", "counted", "over")))
+        return cls(*(marks[name] for name in ("begun", "settled", "counted", "over")), marks["over"].at)
 
 
-def figures(load: Load, gathered: Crowd, window: Window) -> Figures:
-    """Put together what the process and its cloud have seen."""
+def figures(load: Load, gathered: Crowd, window: Window, counters: Counter[str]) -> Figures:
+    """Put together what the process and its cloud have seen; ``counters`` are the cloud's."""
     begun, settled, counted, over = window.begun, window.settled, window.counted, window.over
     looks = len(gathered.looks(settled.at, counted.at))
     late = [1000 * seconds for seconds in over.late]
-    gaps = [seconds / load.interval for seconds in gathered.gaps(settled.at, over.at)]
+    gaps = [seconds / load.interval for seconds in gathered.gaps(settled.at, window.undisturbed)]
     noticed = [seconds / load.interval for seconds in gathered.noticed()]
-    counters = gathered.cloud.counters
     return Figures(
         kind=load.kind,
         count=load.count,
@@ -101,7 +105,7 @@ def figures(load: Load, gathered: Crowd, window: Window) -> Figures:
         log_ins=counters["POST log_in"],
         connections=counters["connections"],
         look_ups=over.look_ups,
-        peak=max(gathered.requests_a_second(begun.at, over.at)),
+        peak=max(gathered.requests_a_second(begun.at, window.undisturbed)),
         succeeded=over.ends.get("success", 0),
     )
 
@@ -117,7 +121,8 @@ def measure(loads: Sequence[Load]) -> list[Figures]:
                 folder = home / str(number)
                 parts.append(_begin(folder, replace(load, job_ids=each.job_ids, connection=each.connection)))
             windows = _wait(loads, gathered, parts)
-            return [figures(*each) for each in zip(loads, gathered, windows, strict=True)]
+            seen = zip(loads, gathered, windows, strict=True)
+            return [figures(load, each, window, each.cloud.counters) for load, each, window in seen]
     finally:
         stop(parts)
         shutil.rmtree(home, ignore_errors=True)

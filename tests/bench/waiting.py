@@ -34,8 +34,8 @@ class Load:
     interval: float
     window: float
     without: Choice = ""
-    job_ids: list[str] = field(default_factory=list)
-    connection: dict[str, Any] = field(default_factory=dict)
+    job_ids: list[str] = field(default_factory=list, compare=False)
+    connection: dict[str, Any] = field(default_factory=dict, compare=False)
 
     @property
     def first_looks_within(self) -> float:

@@ -1,0 +1,48 @@
+"""What the bench's triggerer runs: the product's trigger, and a probe beside it that takes the marks of the process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
+
+import airflow_provider_ims.hooks  # what a look needs, so that it counts for no trigger
+from airflow_provider_ims import triggers
+from tests.bench.marks import Meter
+
+QUIET = ("idle", "settled")
+"""Phases in which the probe looks at its file twice a second, and does nothing else."""
+
+meter = Meter()
+
+
+class JobTrigger(triggers.JobTrigger):
+    """The product's, in a module that counts look-ups of connections from the first one on."""
+
+
+class ProbeTrigger(BaseTrigger):
+    """Takes a mark with each new content of the file ``phase``, which is the mark's name, and adds it to ``marks``.
+
+    In phases that are not ``QUIET`` it watches how late the loop is; phase ``over`` ends it.
+    """
+
+    def __init__(self, folder: str) -> None:
+        super().__init__()
+        self.folder = folder
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        return f"{__name__}.ProbeTrigger", {"folder": self.folder}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        known, folder = "", Path(self.folder)
+        while known != "over":
+            phase = (folder / "phase").read_text()  # noqa: ASYNC240 - as short as that
+            if phase != known:
+                known = phase
+                with (folder / "marks").open("a") as marks:  # noqa: ASYNC230 - likewise
+                    marks.write(meter.mark(phase).line)
+            await (asyncio.sleep(0.5) if phase in QUIET else meter.watch(0.5))
+        yield TaskSuccessEvent()

@@ -1,0 +1,241 @@
+"""A real triggerer, started cold with all its triggers at once; later the cloud throttles everything for a while."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from tests.bench.crowd import Crowd, crowd, quantile
+from tests.bench.loads import ENDS_WITHIN, Figures, Window, figures
+from tests.bench.marks import Mark, read_marks
+from tests.bench.postgres import database
+from tests.bench.waiting import LONG, Load
+from tests.real.processes import StackError, pause
+from tests.real.rest import OVER, Run
+from tests.real.stack import PROJECT, Stack
+
+DAGS = {"crowd.py": (Path(__file__).parent / "crowd_dags" / "crowd.py").read_text()}
+IN_TRIGGERER = "tests.bench.in_triggerer"
+LONG_AGO = "2026-01-31T23:00:00+00:00"
+IDLE = 10.0
+"""Seconds for which a triggerer without a task is watched."""
+
+PATIENCE = 300.0
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Storm:
+    """A start of all triggers at once, and a throttled cloud. Times are seconds, rates requests a second."""
+
+    count: int
+    interval: float
+    throttled_for: float
+    until_first: float
+    """From the start of the triggerer's process to the first request."""
+    until_all: float
+    """From the first request until all jobs had been looked at."""
+    look_ups: int
+    log_ins: int
+    """Both until then."""
+    lag_p99: float
+    lag_max: float
+    """Milliseconds, until then: see ``Figures``."""
+    rate_before: float
+    rate_throttled: float
+    refused: int
+    """Requests that the cloud refused in all that time."""
+    until_news: float
+    """From the end of the throttling to the first look that was answered."""
+    until_all_news: float
+    """From the end of the throttling until all jobs had been looked at again."""
+    lost: int
+    """Tasks that did not end with success, though their jobs did."""
+    a_second: list[int]
+    """Requests in each second, from the first one on."""
+    throttled_at: float
+    """Seconds from the first request to the begin of the throttling."""
+
+
+@dataclass(frozen=True, slots=True)
+class RealTriggerer:
+    """What was seen of one: ``idle_cpu`` is CPU seconds a second of a triggerer that has nothing but the probe."""
+
+    airflow: str
+    database: str
+    idle_cpu: float
+    figures: Figures
+    storm: Storm
+
+
+@dataclass
+class Course:
+    """A stack with a triggerer and a crowd of jobs, and the marks that its probe takes."""
+
+    stack: Stack
+    gathered: Crowd
+    load: Load
+    marks: dict[str, Mark] = field(default_factory=dict)
+
+    @property
+    def _folder(self) -> Path:
+        return self.stack.home / "probe"
+
+    def defer(self, dag_id: str, trigger: str, kwargs: list[dict[str, Any]]) -> Run:
+        """A new run of this DAG, whose tasks all wait in the triggerer."""
+        run = self.stack.api.start(dag_id)
+        self.stack.api.wait_for("tasks to defer", lambda: self.tasks(run, "scheduled") == len(kwargs), PATIENCE)
+        command = [sys.executable, "-m", "tests.bench.deferring", dag_id, f"{IN_TRIGGERER}.{trigger}"]
+        done = subprocess.run(
+            command, input=json.dumps(kwargs), env=self.stack.env, cwd=PROJECT, capture_output=True, text=True
+        )
+        if done.returncode:
+            raise StackError(done.stderr[-2000:])
+        return run
+
+    def tasks(self, run: Run, state: str) -> int:
+        """How many tasks of this run are in this state."""
+        path = f"/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances"
+        return int(self.stack.api.get(path, state=state, limit=1)["total_entries"])
+
+    def probe(self, phase: str) -> None:
+        """Start a probe, in this phase."""
+        self._folder.mkdir(exist_ok=True)
+        (self._folder / "marks").write_text("")
+        (self._folder / "phase").write_text(phase)
+        self.marks = {}
+        self.defer("probe", "ProbeTrigger", [{"folder": str(self._folder)}])
+
+    def phase(self, phase: str) -> Mark:
+        """Have the probe begin a phase; returns its mark."""
+        (self._folder / "phase").write_text(phase)
+        return self.await_mark(phase)
+
+    def await_mark(self, phase: str) -> Mark:
+        def is_taken() -> bool:
+            self.marks = read_marks((self._folder / "marks").read_text())
+            return phase in self.marks
+
+        self.stack.api.wait_for(f"the probe in phase {phase}", is_taken, PATIENCE)
+        return self.marks[phase]
+
+    def all_looked_since(self, instant: float) -> bool:
+        return len({each.job_id for each in self.gathered.looks(instant, time.time())}) == self.load.count
+
+
+@cache
+def measure(load: Load, throttled_for: float, say: Say) -> RealTriggerer:
+    """The whole course, once for all who ask."""
+    env = {
+        "AIRFLOW__TRIGGERER__CAPACITY": str(load.count + 10),
+        "AIRFLOW__TRIGGERER__MAX_TRIGGER_TO_SELECT_PER_LOOP": str(load.count + 10),  # else they come 50 at a time
+        "IMS_BENCH_WAITS": str(load.count),
+        "PYTHONPATH": str(PROJECT),
+    }
+    with (
+        crowd(load.count) as gathered,
+        database() as kept_in,
+        Stack(dag_files=DAGS, env=env | kept_in.env) as stack,
+    ):
+        stack.api.post("/pools", {"name": "closed", "slots": 0})
+        extra = json.dumps(gathered.connection["extra"])
+        stack.api.post("/connections", gathered.connection | {"connection_id": "ims_0", "extra": extra})
+        version = stack.api.get("/version")["version"]
+        say(f"Airflow {version} on {kept_in.name}: a triggerer without tasks")
+        course = Course(stack, gathered, load)
+        begun, idle_cpu = idle(course)
+        say(f"{load.count} triggers at once, cold")
+        found, storm = run_course(course, begun, throttled_for, say)
+        return RealTriggerer(version, kept_in.name, idle_cpu, found, storm)
+
+
+def idle(course: Course) -> tuple[Mark, float]:
+    """A triggerer that has nothing but the probe, and then is gone: its mark, and its CPU seconds a second."""
+    course.probe("idle")
+    before = course.await_mark("idle")
+    pause(IDLE)
+    after = course.phase("over")
+    course.stack.kill("triggerer")
+    return after, (after.cpu - before.cpu) / (after.at - before.at)
+
+
+def run_course(course: Course, begun: Mark, throttled_for: float, say: Say) -> tuple[Figures, Storm]:
+    """From the start of the triggerer to the end of all tasks."""
+    load, gathered, api = course.load, course.gathered, course.stack.api
+    run = defer_all(course)
+    started = time.time()
+    course.stack.begin("triggerer")
+    course.await_mark("storm")
+    api.wait_for("all to look", lambda: course.all_looked_since(0.0), PATIENCE)
+    course.phase("settled")
+    say("all have looked; now what a look costs")
+    pause(load.window)
+    course.phase("counted")
+    pause(load.window)
+    counters, throttled = gathered.cloud.counters.copy(), course.phase("throttled")
+    say(f"the cloud throttles everything for {throttled_for:.0f} s")
+    gathered.throttle()
+    pause(throttled_for)
+    gathered.cloud.faults.clear()
+    after = course.phase("after")
+    api.wait_for("all to look again", lambda: course.all_looked_since(after.at), PATIENCE)
+    say("all have looked again; now the jobs end")
+    gathered.end_jobs(ENDS_WITHIN * load.interval)
+    api.wait_for("the end of all tasks", lambda: run.state in OVER, PATIENCE)
+    over = course.phase("over")
+    over = replace(over, late=[*throttled.late, *after.late, *over.late], ends={"success": course.tasks(run, "success")})
+    marks = course.marks
+    window = Window(begun, marks["settled"], marks["counted"], over, throttled.at)
+    return figures(load, gathered, window, counters), storm_of(course, started, window, after.at, counters)
+
+
+def defer_all(course: Course) -> Run:
+    """All triggers and a new probe, while there is no triggerer; the first looks are due since long."""
+    deadline = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(time.time() + LONG))
+    common = {
+        "ims_conn_id": "ims_0",
+        "poll_interval": course.load.interval,
+        "deadline": deadline,
+        "first_look": LONG_AGO,
+        "xcom_keys": [],  # ends in the triggerer: a thousand workers would be another bench
+    }
+    course.probe("storm")
+    return course.defer("crowd", "JobTrigger", [{"job_id": job_id, **common} for job_id in course.gathered.job_ids])
+
+
+def storm_of(course: Course, started: float, window: Window, after: float, counters: Counter[str]) -> Storm:
+    """The figures of the storm, and of the throttled time before ``after``."""
+    gathered, throttled = course.gathered, window.undisturbed
+    first, settled = gathered.seen[0].at, window.settled
+    late = [1000 * seconds for seconds in settled.late]
+    refused = [each for each in gathered.seen if each.status == 429]
+    news: dict[str, float] = {}
+    for each in gathered.looks(after, window.over.at):
+        news.setdefault(each.job_id, each.at - after)
+    return Storm(
+        count=course.load.count,
+        interval=course.load.interval,
+        throttled_for=after - throttled,
+        until_first=first - started,
+        until_all=max(gathered.first_looks().values()) - first,
+        look_ups=settled.look_ups,
+        log_ins=counters["POST log_in"],
+        lag_p99=quantile(late, 0.99),
+        lag_max=max(late, default=0.0),
+        rate_before=len(gathered.looks(window.counted.at, throttled)) / (throttled - window.counted.at),
+        rate_throttled=len(refused) / (after - throttled),
+        refused=len(refused),
+        until_news=min(news.values(), default=0.0),
+        until_all_news=max(news.values(), default=0.0),
+        lost=course.load.count - window.over.ends["success"],
+        a_second=gathered.requests_a_second(first, window.over.at),
+        throttled_at=throttled - first,
+    )
