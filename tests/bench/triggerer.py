@@ -106,13 +106,13 @@ class Course:
         path = f"/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances"
         return int(self.stack.api.get(path, state=state, limit=1)["total_entries"])
 
-    def probe(self, phase: str) -> None:
-        """Start a probe, in this phase."""
+    def probe(self, phase: str) -> Run:
+        """A probe that will start in this phase."""
         self._folder.mkdir(exist_ok=True)
         (self._folder / "marks").write_text("")
         (self._folder / "phase").write_text(phase)
         self.marks = {}
-        self.defer("probe", "ProbeTrigger", [{"folder": str(self._folder)}])
+        return self.defer("probe", "ProbeTrigger", [{"folder": str(self._folder)}])
 
     def phase(self, phase: str) -> Mark:
         """Have the probe begin a phase; returns its mark."""
@@ -159,10 +159,11 @@ def measure(load: Load, throttled_for: float, say: Say) -> RealTriggerer:
 
 def idle(course: Course) -> tuple[Mark, float]:
     """A triggerer that has nothing but the probe, and then is gone: its mark, and its CPU seconds a second."""
-    course.probe("idle")
+    probe = course.probe("idle")
     before = course.await_mark("idle")
     pause(IDLE)
     after = course.phase("over")
+    probe.wait()  # or the next triggerer would run it too
     course.stack.kill("triggerer")
     return after, (after.cpu - before.cpu) / (after.at - before.at)
 
