@@ -192,7 +192,9 @@ def run_course(course: Course, begun: Mark, throttled_for: float, say: Say) -> t
     gathered.end_jobs(ENDS_WITHIN * load.interval)
     api.wait_for("the end of all tasks", lambda: run.state in OVER, PATIENCE)
     over = course.phase("over")
-    over = replace(over, late=[*throttled.late, *after.late, *over.late], ends={"success": course.tasks(run, "success")})
+    over = replace(
+        over, late=[*throttled.late, *after.late, *over.late], ends={"success": course.tasks(run, "success")}
+    )
     marks = course.marks
     window = Window(begun, marks["settled"], marks["counted"], over, throttled.at)
     return figures(load, gathered, window, counters), storm_of(course, started, window, after.at, counters)
