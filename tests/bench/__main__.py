@@ -11,26 +11,40 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tests.bench import ways, ways_report
+from tests.bench import storm_report, triggerer, triggers_report, ways, ways_report, worth_report
 from tests.bench.report import KEPT, README, Promise, Report, between_markers
+from tests.bench.waiting import Load
 from tests.real.processes import InterruptedBySignal, StackError, heed_signals
 
 FULL = (20, 100)
 """Numbers of copies of a complete run."""
+
+TRIGGERS = (100, 1_000, 5_000)
+"""Numbers of triggers of a complete run."""
+
+IN_TRIGGERER = 1_000
+"""The most triggers for a real triggerer, and for the comparison of choices."""
+
+THROTTLED_FOR = 60.0
 
 _began = time.monotonic()
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What the command line asks for: parts, and numbers of copies for the part ``ways``."""
+    """What the command line asks for: parts, numbers of copies for the part ``ways``, of triggers for the others."""
 
     parts: Sequence[str]
     copies: Sequence[int]
+    triggers: Sequence[int]
 
     @property
     def is_complete(self) -> bool:
-        return tuple(self.copies) == FULL
+        return (tuple(self.copies), tuple(self.triggers)) == (FULL, TRIGGERS)
+
+    @property
+    def in_triggerer(self) -> int:
+        return min(IN_TRIGGERER, max(self.triggers))
 
 
 def say(text: str) -> None:
@@ -43,7 +57,33 @@ def measure_ways(wish: Wish) -> Report:
     return ways_report.report(ways.measure(wish.copies, say))
 
 
-PARTS: Mapping[str, Callable[[Wish], Report]] = {"ways": measure_ways}
+def real_triggerer(wish: Wish) -> triggerer.RealTriggerer:
+    """Measured once, for two parts."""
+    load = Load("triggers", wish.in_triggerer, triggers_report.INTERVAL, triggers_report.WINDOW)
+    return triggerer.measure(load, THROTTLED_FOR, say)
+
+
+def measure_triggers(wish: Wish) -> Report:
+    """Very many waits in one event loop."""
+    return triggers_report.report(wish.triggers, real_triggerer(wish), say)
+
+
+def measure_storm(wish: Wish) -> Report:
+    """All triggers at once, and a throttled cloud."""
+    return storm_report.report(real_triggerer(wish))
+
+
+def measure_worth(wish: Wish) -> Report:
+    """What each choice is worth."""
+    return worth_report.report(wish.in_triggerer, say)
+
+
+PARTS: Mapping[str, Callable[[Wish], Report]] = {
+    "ways": measure_ways,
+    "triggers": measure_triggers,
+    "storm": measure_storm,
+    "worth": measure_worth,
+}
 
 
 def wished(arguments: Sequence[str] | None = None) -> Wish:
@@ -51,10 +91,11 @@ def wished(arguments: Sequence[str] | None = None) -> Wish:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"which of {', '.join(PARTS)} (default: all)")
     parser.add_argument("--copies", type=int, nargs="+", default=FULL, help="quick: other numbers; leaves the README")
+    parser.add_argument("--triggers", type=int, nargs="+", default=TRIGGERS, help="quick: likewise")
     given = parser.parse_args(arguments)
     if unknown := sorted(set(given.parts) - set(PARTS)):
         parser.error(f"no such part: {', '.join(unknown)}")
-    return Wish(given.parts or list(PARTS), given.copies)
+    return Wish(given.parts or list(PARTS), given.copies, given.triggers)
 
 
 def run(wish: Wish) -> int:

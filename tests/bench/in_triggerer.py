@@ -9,12 +9,14 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
 
-import airflow_provider_ims.hooks  # what a look needs, so that it counts for no trigger
-from airflow_provider_ims import triggers
+from airflow_provider_ims import hooks, idempotency, triggers, waiting
 from tests.bench.marks import Meter
 
 QUIET = ("idle", "settled")
 """Phases in which the probe looks at its file twice a second, and does nothing else."""
+
+USED = (hooks, idempotency, waiting)
+"""What a look needs, imported here so that it counts for no trigger."""
 
 meter = Meter()
 
@@ -30,7 +32,7 @@ class ProbeTrigger(BaseTrigger):
     """
 
     def __init__(self, folder: str) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.folder = folder
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -39,10 +41,10 @@ class ProbeTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         known, folder = "", Path(self.folder)
         while known != "over":
-            phase = (folder / "phase").read_text()  # noqa: ASYNC240 - as short as that
+            phase = (folder / "phase").read_text()
             if phase != known:
                 known = phase
-                with (folder / "marks").open("a") as marks:  # noqa: ASYNC230 - likewise
+                with (folder / "marks").open("a") as marks:
                     marks.write(meter.mark(phase).line)
             await (asyncio.sleep(0.5) if phase in QUIET else meter.watch(0.5))
         yield TaskSuccessEvent()

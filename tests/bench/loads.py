@@ -75,7 +75,7 @@ class Window:
 
     @classmethod
     def of(cls, marks: dict[str, Mark]) -> Window:
-        return cls(*(marks[name] for name in ("begun", "settled", "counted", "over")), marks["over"].at)
+        return cls(marks["begun"], marks["settled"], marks["counted"], marks["over"], marks["over"].at)
 
 
 def figures(load: Load, gathered: Crowd, window: Window, counters: Counter[str]) -> Figures:

@@ -1,4 +1,4 @@
-"""What a process that waits for many jobs tells of itself: CPU, memory, how late its event loop is. One JSON line each."""
+"""What a process that waits for many jobs tells of itself: CPU, memory, how late its loop is. One JSON line each."""
 
 from __future__ import annotations
 

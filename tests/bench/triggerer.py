@@ -38,6 +38,8 @@ class Storm:
 
     count: int
     interval: float
+    window: float
+    """For which the rate before was counted."""
     throttled_for: float
     until_first: float
     """From the start of the triggerer's process to the first request."""
@@ -226,6 +228,7 @@ def storm_of(course: Course, started: float, window: Window, after: float, count
     return Storm(
         count=course.load.count,
         interval=course.load.interval,
+        window=throttled - window.counted.at,
         throttled_for=after - throttled,
         until_first=first - started,
         until_all=max(gathered.first_looks().values()) - first,
