@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import statistics
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -74,12 +76,12 @@ class Crowd:
             instants[each.job_id].append(each.at)
         return [after - before for each in instants.values() for before, after in pairwise(each)]
 
-    def first_looks(self) -> dict[str, float]:
-        """When each job was looked at for the first time with success."""
+    def first_looks(self, since: float = 0.0) -> list[float]:
+        """When each job was looked at for the first time since then, of those that were; the last one is the last."""
         first: dict[str, float] = {}
-        for each in self.looks(0.0, float("inf")):
+        for each in self.looks(since, float("inf")):
             first.setdefault(each.job_id, each.at)
-        return first
+        return list(first.values())
 
     def noticed(self) -> list[float]:
         """Seconds from a job's end until the first look after it arrived, of those that have been noticed."""
@@ -100,7 +102,17 @@ def crowd(count: int) -> Iterator[Crowd]:
         yield gathered
 
 
-def quantile(values: Sequence[float], part: float) -> float:
-    """The value that this part of the values does not exceed; 0 where there is none."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(part * len(ordered)))] if ordered else 0.0
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """How far values lie apart; all 0 where there are none."""
+
+    least: float
+    median: float
+    p99: float
+    """What 99 of 100 do not exceed."""
+    most: float
+
+    @classmethod
+    def of(cls, values: Iterable[float]) -> Spread:
+        ordered = sorted(values) or [0.0]
+        return cls(ordered[0], statistics.median(ordered), ordered[int(0.99 * (len(ordered) - 1))], ordered[-1])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import statistics
 import sys
 import tempfile
 import time
@@ -15,7 +14,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from tests.bench.crowd import Crowd, crowd, quantile
+from tests.bench.crowd import Crowd, Spread, crowd
 from tests.bench.marks import Mark, read_marks
 from tests.bench.waiting import Load
 from tests.real.processes import Part, StackError, pause, stop
@@ -41,16 +40,11 @@ class Figures:
     """kB: resident memory at the window's end minus that just before the first wait was made, divided by all waits."""
     rss: float
     """MB: resident memory at the window's end."""
-    lag_median: float
-    lag_p99: float
-    lag_max: float
+    lag: Spread
     """How much later than it should a coroutine woke that slept for 10 ms again and again, from the window's end on."""
-    gap_least: float
-    gap_median: float
-    gap_most: float
+    gap: Spread
     """From one look at a job to the next one, from the time when each had looked once."""
-    noticed_median: float
-    noticed_most: float
+    noticed: Spread
     """From a job's end to the arrival of the first look after it."""
     log_ins: int
     connections: int
@@ -82,9 +76,6 @@ def figures(load: Load, gathered: Crowd, window: Window, counters: Counter[str])
     """Put together what the process and its cloud have seen; ``counters`` are the cloud's."""
     begun, settled, counted, over = window.begun, window.settled, window.counted, window.over
     looks = len(gathered.looks(settled.at, counted.at))
-    late = [1000 * seconds for seconds in over.late]
-    gaps = [seconds / load.interval for seconds in gathered.gaps(settled.at, window.undisturbed)]
-    noticed = [seconds / load.interval for seconds in gathered.noticed()]
     return Figures(
         kind=load.kind,
         count=load.count,
@@ -94,14 +85,9 @@ def figures(load: Load, gathered: Crowd, window: Window, counters: Counter[str])
         cpu_a_look=1000 * (counted.cpu - settled.cpu) / max(1, looks),
         rss_a_wait=(counted.rss - begun.rss) / 1024 / load.count,
         rss=counted.rss / 1024**2,
-        lag_median=quantile(late, 0.5),
-        lag_p99=quantile(late, 0.99),
-        lag_max=max(late, default=0.0),
-        gap_least=min(gaps, default=0.0),
-        gap_median=statistics.median(gaps or [0.0]),
-        gap_most=max(gaps, default=0.0),
-        noticed_median=statistics.median(noticed or [0.0]),
-        noticed_most=max(noticed, default=0.0),
+        lag=Spread.of(1000 * seconds for seconds in over.late),
+        gap=Spread.of(each / load.interval for each in gathered.gaps(settled.at, window.undisturbed)),
+        noticed=Spread.of(each / load.interval for each in gathered.noticed()),
         log_ins=counters["POST log_in"],
         connections=counters["connections"],
         look_ups=over.look_ups,

@@ -8,7 +8,8 @@ from functools import partial
 from pathlib import Path
 
 from tests.bench.report import Promise, Report, machine, svg, table
-from tests.bench.triggerer import RealTriggerer, Storm
+from tests.bench.storm_figures import Storm
+from tests.bench.triggerer import RealTriggerer
 from tests.bench.ways_report import OURS
 from tests.bench.words import filled
 
@@ -32,19 +33,6 @@ def report(real: RealTriggerer) -> Report:
 def markdown(real: RealTriggerer) -> str:
     """The table, and what its lines mean."""
     storm = real.storm
-    rows = {
-        "look-ups of the connection": f"{storm.look_ups}",
-        "log-ins": f"{storm.log_ins}",
-        "from the first request until all jobs had been looked at": f"{storm.until_all:.1f} s",
-        "the most requests in one second until then": f"{max(storm.a_second[: int(storm.until_all) + 1])}",
-        "loop lag until then, p99 / most": f"{storm.lag_p99:.0f} / {storm.lag_max:.0f} ms",
-        "requests a second before the throttling": f"{storm.rate_before:.1f}",
-        "requests a second during it": f"{storm.rate_throttled:.2f} ({storm.refused} in all)",
-        "from its end to the first look that was answered": f"{storm.until_news:.1f} s",
-        "from its end until all jobs had been looked at again": f"{storm.until_all_news:.1f} s",
-        "the most requests in one second after it": f"{max(after_throttling(storm), default=0)}",
-        "waits lost": f"{storm.lost}",
-    }
     caption = CAPTION.format(
         machine=machine(),
         airflow=real.airflow,
@@ -54,7 +42,24 @@ def markdown(real: RealTriggerer) -> str:
         throttled=storm.throttled_for,
         window=storm.window,
     )
-    return f"{table(('', f'{storm.count:,} triggers'), list(rows.items()))}\n\n{filled(caption)}"
+    return f"{table(('', f'{storm.count:,} triggers'), list(lines(storm).items()))}\n\n{filled(caption)}"
+
+
+def lines(storm: Storm) -> dict[str, str]:
+    """What was seen, in words."""
+    return {
+        "look-ups of the connection": f"{storm.look_ups}",
+        "log-ins": f"{storm.log_ins}",
+        "from the first request until all jobs had been looked at": f"{storm.until_all:.1f} s",
+        "the most requests in one second until then": f"{max(storm.a_second[: int(storm.until_all) + 1])}",
+        "loop lag until then, p99 / most": f"{storm.lag.p99:.0f} / {storm.lag.most:.0f} ms",
+        "requests a second before the throttling": f"{storm.rate_before:.1f}",
+        "requests a second during it": f"{storm.rate_throttled:.2f} ({storm.refused} in all)",
+        "from its end to the first look that was answered": f"{storm.until_news:.1f} s",
+        "from its end until all jobs had been looked at again": f"{storm.until_all_news:.1f} s",
+        "the most requests in one second after it": f"{max(after_throttling(storm), default=0)}",
+        "waits lost": f"{storm.lost}",
+    }
 
 
 def after_throttling(storm: Storm) -> list[int]:

@@ -6,17 +6,17 @@ import json
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tests.bench.crowd import Crowd, crowd, quantile
+from tests.bench.crowd import Crowd, crowd
 from tests.bench.loads import ENDS_WITHIN, Figures, Window, figures
 from tests.bench.marks import Mark, read_marks
 from tests.bench.postgres import database
+from tests.bench.storm_figures import Storm, storm_of
 from tests.bench.waiting import LONG, Load
 from tests.real.processes import StackError, pause
 from tests.real.rest import OVER, Run
@@ -30,41 +30,6 @@ IDLE = 10.0
 
 PATIENCE = 300.0
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Storm:
-    """A start of all triggers at once, and a throttled cloud. Times are seconds, rates requests a second."""
-
-    count: int
-    interval: float
-    window: float
-    """For which the rate before was counted."""
-    throttled_for: float
-    until_first: float
-    """From the start of the triggerer's process to the first request."""
-    until_all: float
-    """From the first request until all jobs had been looked at."""
-    look_ups: int
-    log_ins: int
-    """Both until then."""
-    lag_p99: float
-    lag_max: float
-    """Milliseconds, until then: see ``Figures``."""
-    rate_before: float
-    rate_throttled: float
-    refused: int
-    """Requests that the cloud refused in all that time."""
-    until_news: float
-    """From the end of the throttling to the first look that was answered."""
-    until_all_news: float
-    """From the end of the throttling until all jobs had been looked at again."""
-    lost: int
-    """Tasks that did not end with success, though their jobs did."""
-    a_second: list[int]
-    """Requests in each second, from the first one on."""
-    throttled_at: float
-    """Seconds from the first request to the begin of the throttling."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,34 +137,44 @@ def idle(course: Course) -> tuple[Mark, float]:
 
 def run_course(course: Course, begun: Mark, throttled_for: float, say: Say) -> tuple[Figures, Storm]:
     """From the start of the triggerer to the end of all tasks."""
-    load, gathered, api = course.load, course.gathered, course.stack.api
     run = defer_all(course)
     started = time.time()
     course.stack.begin("triggerer")
     course.await_mark("storm")
-    api.wait_for("all to look", lambda: course.all_looked_since(0.0), PATIENCE)
+    as_usual(course, say)
+    throttled, counters = course.phase("throttled"), course.gathered.cloud.counters.copy()
+    say(f"the cloud throttles everything for {throttled_for:.0f} s")
+    after = throttle(course, throttled_for)
+    say("all have looked again; now the jobs end")
+    course.gathered.end_jobs(ENDS_WITHIN * course.load.interval)
+    course.stack.api.wait_for("the end of all tasks", lambda: run.state in OVER, PATIENCE)
+    over = course.phase("over")
+    late = [*throttled.late, *after.late, *over.late]
+    over = replace(over, late=late, ends={"success": course.tasks(run, "success")})
+    window = Window(begun, course.marks["settled"], course.marks["counted"], over, throttled.at)
+    return figures(course.load, course.gathered, window, counters), storm_of(
+        course.load, course.gathered, started, window, after.at
+    )
+
+
+def as_usual(course: Course, say: Say) -> None:
+    """Until all have looked, then a time in which CPU is counted, and another one in which the loop is watched."""
+    course.stack.api.wait_for("all to look", lambda: course.all_looked_since(0.0), PATIENCE)
     course.phase("settled")
     say("all have looked; now what a look costs")
-    pause(load.window)
+    pause(course.load.window)
     course.phase("counted")
-    pause(load.window)
-    counters, throttled = gathered.cloud.counters.copy(), course.phase("throttled")
-    say(f"the cloud throttles everything for {throttled_for:.0f} s")
-    gathered.throttle()
-    pause(throttled_for)
-    gathered.cloud.faults.clear()
+    pause(course.load.window)
+
+
+def throttle(course: Course, seconds: float) -> Mark:
+    """Throttle, and wait until all have looked again; returns the mark of the end of the throttling."""
+    course.gathered.throttle()
+    pause(seconds)
+    course.gathered.cloud.faults.clear()
     after = course.phase("after")
-    api.wait_for("all to look again", lambda: course.all_looked_since(after.at), PATIENCE)
-    say("all have looked again; now the jobs end")
-    gathered.end_jobs(ENDS_WITHIN * load.interval)
-    api.wait_for("the end of all tasks", lambda: run.state in OVER, PATIENCE)
-    over = course.phase("over")
-    over = replace(
-        over, late=[*throttled.late, *after.late, *over.late], ends={"success": course.tasks(run, "success")}
-    )
-    marks = course.marks
-    window = Window(begun, marks["settled"], marks["counted"], over, throttled.at)
-    return figures(load, gathered, window, counters), storm_of(course, started, window, after.at, counters)
+    course.stack.api.wait_for("all to look again", lambda: course.all_looked_since(after.at), PATIENCE)
+    return after
 
 
 def defer_all(course: Course) -> Run:
@@ -214,34 +189,3 @@ def defer_all(course: Course) -> Run:
     }
     course.probe("storm")
     return course.defer("crowd", "JobTrigger", [{"job_id": job_id, **common} for job_id in course.gathered.job_ids])
-
-
-def storm_of(course: Course, started: float, window: Window, after: float, counters: Counter[str]) -> Storm:
-    """The figures of the storm, and of the throttled time before ``after``."""
-    gathered, throttled = course.gathered, window.undisturbed
-    first, settled = gathered.seen[0].at, window.settled
-    late = [1000 * seconds for seconds in settled.late]
-    refused = [each for each in gathered.seen if each.status == 429]
-    news: dict[str, float] = {}
-    for each in gathered.looks(after, window.over.at):
-        news.setdefault(each.job_id, each.at - after)
-    return Storm(
-        count=course.load.count,
-        interval=course.load.interval,
-        window=throttled - window.counted.at,
-        throttled_for=after - throttled,
-        until_first=first - started,
-        until_all=max(gathered.first_looks().values()) - first,
-        look_ups=settled.look_ups,
-        log_ins=counters["POST log_in"],
-        lag_p99=quantile(late, 0.99),
-        lag_max=max(late, default=0.0),
-        rate_before=len(gathered.looks(window.counted.at, throttled)) / (throttled - window.counted.at),
-        rate_throttled=len(refused) / (after - throttled),
-        refused=len(refused),
-        until_news=min(news.values(), default=0.0),
-        until_all_news=max(news.values(), default=0.0),
-        lost=course.load.count - window.over.ends["success"],
-        a_second=gathered.requests_a_second(first, window.over.at),
-        throttled_at=throttled - first,
-    )

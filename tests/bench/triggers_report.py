@@ -92,9 +92,9 @@ def row(name: str, each: Figures) -> list[str]:
         f"{each.count / each.interval:.0f}",
         f"{each.cpu_a_look:.2f} ms",
         f"{each.rss_a_wait:.0f} kB",
-        f"{each.lag_median:.1f} / {each.lag_p99:.0f} / {each.lag_max:.0f} ms",
-        f"{each.gap_least:.2f} / {each.gap_median:.2f} / {each.gap_most:.2f}",
-        f"{each.noticed_median:.2f} / {each.noticed_most:.2f}",
+        f"{each.lag.median:.1f} / {each.lag.p99:.0f} / {each.lag.most:.0f} ms",
+        f"{each.gap.least:.2f} / {each.gap.median:.2f} / {each.gap.most:.2f}",
+        f"{each.noticed.median:.2f} / {each.noticed.most:.2f}",
         str(each.log_ins),
         str(each.connections),
         str(each.look_ups),
@@ -113,17 +113,17 @@ def promises(figures: Sequence[Figures], real: RealTriggerer) -> Iterator[Promis
 
 
 def _of_one(of: str, each: Figures) -> Iterator[Promise]:
-    yield Promise.at_most(f"{of}: loop lag p99, ms", each.lag_p99, MOST_LAG)
+    yield Promise.at_most(f"{of}: loop lag p99, ms", each.lag.p99, MOST_LAG)
     yield Promise.at_most(f"{of}: log-ins", each.log_ins, 1)
     yield Promise.at_most(f"{of}: connections", each.connections, MOST_CONNECTIONS)
-    yield Promise.at_most(f"{of}: intervals until the last end is noticed", each.noticed_most, 1 + JITTER)
+    yield Promise.at_most(f"{of}: intervals until the last end is noticed", each.noticed.most, 1 + JITTER)
     yield Promise.at_most(f"{of}: waits that did not end with success", each.count - each.succeeded, 0)
 
 
 PANELS: dict[str, Callable[[Figures], float]] = {
     "CPU a look, ms": lambda each: each.cpu_a_look,
     "resident memory of the process, MB": lambda each: each.rss,
-    "loop lag p99, ms": lambda each: each.lag_p99,
+    "loop lag p99, ms": lambda each: each.lag.p99,
 }
 
 

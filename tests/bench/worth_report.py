@@ -57,8 +57,8 @@ def markdown(figures: Sequence[Figures]) -> str:
             str(each.connections),
             str(each.look_ups),
             str(each.peak),
-            f"{each.lag_p99:.0f} ms",
-            f"{each.noticed_most * each.interval:.1f} s",
+            f"{each.lag.p99:.0f} ms",
+            f"{each.noticed.most * each.interval:.1f} s",
         ]
         for each in figures
     ]
