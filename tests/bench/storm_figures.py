@@ -1,4 +1,4 @@
-"""The figures of a start of all triggers at once, and of a cloud that throttles everything, each with its definition."""
+"""The figures of a start of all triggers at once, and of a throttled cloud, each with its definition."""
 
 from __future__ import annotations
 
