@@ -12,8 +12,8 @@ from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
 from airflow_provider_ims import hooks, idempotency, triggers, waiting
 from tests.bench.marks import Meter
 
-QUIET = ("idle", "settled")
-"""Phases in which the probe looks at its file twice a second, and does nothing else."""
+QUIET = ("idle", "asleep", "settled")
+"""Begins of phases in which the probe looks at its file twice a second, and does nothing else."""
 
 USED = (hooks, idempotency, waiting)
 """What a look needs, imported here so that it counts for no trigger."""
@@ -28,7 +28,7 @@ class JobTrigger(triggers.JobTrigger):
 class ProbeTrigger(BaseTrigger):
     """Takes a mark with each new content of the file ``phase``, which is the mark's name, and adds it to ``marks``.
 
-    In phases that are not ``QUIET`` it watches how late the loop is; phase ``over`` ends it.
+    In phases that do not begin with one of ``QUIET`` it watches how late the loop is; phase ``over`` ends it.
     """
 
     def __init__(self, folder: str) -> None:
@@ -46,5 +46,5 @@ class ProbeTrigger(BaseTrigger):
                 known = phase
                 with (folder / "marks").open("a") as marks:
                     marks.write(meter.mark(phase).line)
-            await (asyncio.sleep(0.5) if phase in QUIET else meter.watch(0.5))
+            await (asyncio.sleep(0.5) if phase.startswith(QUIET) else meter.watch(0.5))
         yield TaskSuccessEvent()

@@ -34,6 +34,8 @@ class Figures:
     without: str
     looks: int
     """Those within the window in which CPU was counted, as the cloud saw them."""
+    looks_a_second: float
+    """Likewise."""
     cpu_a_look: float
     """Milliseconds: CPU of the loop's process, user and system, in the window, divided by these looks."""
     rss_a_wait: float
@@ -82,6 +84,7 @@ def figures(load: Load, gathered: Crowd, window: Window, counters: Counter[str])
         interval=load.interval,
         without=load.without,
         looks=looks,
+        looks_a_second=looks / (counted.at - settled.at),
         cpu_a_look=1000 * (counted.cpu - settled.cpu) / max(1, looks),
         rss_a_wait=(counted.rss - begun.rss) / 1024 / load.count,
         rss=counted.rss / 1024**2,

@@ -22,7 +22,8 @@ class Mark:
     """An instant in the life of a process.
 
     ``at``: seconds since 1970; ``cpu``: seconds, user and system, so far; ``rss``: bytes; ``look_ups``: how often
-    Airflow was asked for a connection; ``late``: seconds by which the probe woke too late, since the last mark.
+    Airflow was asked for a connection; ``tasks``: how many live on the event loop; ``late``: seconds by which the probe
+    woke too late, since the last mark; ``ends``: how many waits have ended how.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Mark:
     cpu: float
     rss: int
     look_ups: int
+    tasks: int
     late: list[float] = field(default_factory=list)
     ends: dict[str, int] = field(default_factory=dict)
 
@@ -61,7 +63,8 @@ class Meter:
 
     def mark(self, name: str, ends: dict[str, int] | None = None) -> Mark:
         rss, late, self._late = self._process.memory_info().rss, list(self._late), array("d")
-        return Mark(name, time.time(), time.process_time(), rss, self._look_ups, late, ends or {})
+        tasks = len(asyncio.all_tasks())
+        return Mark(name, time.time(), time.process_time(), rss, self._look_ups, tasks, late, ends or {})
 
     async def watch(self, seconds: float) -> None:
         """Note for so long by how much this coroutine wakes too late."""

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,8 @@ from tests.real.stack import PROJECT, Stack
 DAGS = {"crowd.py": (Path(__file__).parent / "crowd_dags" / "crowd.py").read_text()}
 IN_TRIGGERER = "tests.bench.in_triggerer"
 LONG_AGO = "2026-01-31T23:00:00+00:00"
-IDLE = 10.0
-"""Seconds for which a triggerer without a task is watched."""
+ASLEEP = 15.0
+"""Seconds for which a triggerer is watched whose triggers sleep."""
 
 PATIENCE = 300.0
 Say = Callable[[str], None]
@@ -34,13 +35,18 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class RealTriggerer:
-    """What was seen of one: ``idle_cpu`` is CPU seconds a second of a triggerer that has nothing but the probe."""
+    """What was seen of one. ``asleep_cpu``: CPU seconds a second of its process while all its triggers sleep."""
 
     airflow: str
     database: str
-    idle_cpu: float
+    asleep_cpu: float
     figures: Figures
     storm: Storm
+
+    @property
+    def cpu_a_look(self) -> float:
+        """Milliseconds, without what the triggerer takes for triggers that sleep."""
+        return self.figures.cpu_a_look - 1000 * self.asleep_cpu / self.figures.looks_a_second
 
 
 @dataclass
@@ -116,28 +122,37 @@ def measure(load: Load, throttled_for: float, say: Say) -> RealTriggerer:
         extra = json.dumps(gathered.connection["extra"])
         stack.api.post("/connections", gathered.connection | {"connection_id": "ims_0", "extra": extra})
         version = stack.api.get("/version")["version"]
-        say(f"Airflow {version} on {kept_in.name}: a triggerer without tasks")
+        say(f"Airflow {version} on {kept_in.name}")
         course = Course(stack, gathered, load)
-        begun, idle_cpu = idle(course)
+        begun, asleep_cpu = asleep(course, say)
         say(f"{load.count} triggers at once, cold")
         found, storm = run_course(course, begun, throttled_for, say)
-        return RealTriggerer(version, kept_in.name, idle_cpu, found, storm)
+        return RealTriggerer(version, kept_in.name, asleep_cpu, found, storm)
 
 
-def idle(course: Course) -> tuple[Mark, float]:
-    """A triggerer that has nothing but the probe, and then is gone: its mark, and its CPU seconds a second."""
+def asleep(course: Course, say: Say) -> tuple[Mark, float]:
+    """A triggerer whose triggers only sleep: its mark before it had them, and its CPU seconds a second with them."""
     probe = course.probe("idle")
     before = course.await_mark("idle")
-    pause(IDLE)
-    after = course.phase("over")
+    run = defer_all(course, first_look=_in(LONG / 2))
+    begin = course.phase("asleep 0")
+    while begin.tasks < course.load.count:
+        pause(1)
+        begin = course.phase(f"asleep {len(course.marks)}")
+    say(f"{course.load.count} triggers sleep")
+    pause(ASLEEP)
+    end = course.phase("asleep at last")
+    course.stack.api.call("DELETE", f"/dags/{run.dag_id}/dagRuns/{run.run_id}")
+    course.phase("over")
     probe.wait()  # or the next triggerer would run it too
     course.stack.kill("triggerer")
-    return after, (after.cpu - before.cpu) / (after.at - before.at)
+    return before, (end.cpu - begin.cpu) / (end.at - begin.at)
 
 
 def run_course(course: Course, begun: Mark, throttled_for: float, say: Say) -> tuple[Figures, Storm]:
     """From the start of the triggerer to the end of all tasks."""
-    run = defer_all(course)
+    course.probe("storm")
+    run = defer_all(course, LONG_AGO)
     started = time.time()
     course.stack.begin("triggerer")
     course.await_mark("storm")
@@ -177,15 +192,12 @@ def throttle(course: Course, seconds: float) -> Mark:
     return after
 
 
-def defer_all(course: Course) -> Run:
-    """All triggers and a new probe, while there is no triggerer; the first looks are due since long."""
-    deadline = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(time.time() + LONG))
-    common = {
-        "ims_conn_id": "ims_0",
-        "poll_interval": course.load.interval,
-        "deadline": deadline,
-        "first_look": LONG_AGO,
-        "xcom_keys": [],  # ends in the triggerer: a thousand workers would be another bench
-    }
-    course.probe("storm")
+def defer_all(course: Course, first_look: str) -> Run:
+    """All triggers; they end in the triggerer, for a thousand workers would be another bench."""
+    common = {"ims_conn_id": "ims_0", "poll_interval": course.load.interval, "deadline": _in(LONG)}
+    common |= {"first_look": first_look, "xcom_keys": []}
     return course.defer("crowd", "JobTrigger", [{"job_id": job_id, **common} for job_id in course.gathered.job_ids])
+
+
+def _in(seconds: float) -> str:
+    return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
