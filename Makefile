@@ -49,7 +49,7 @@ test-lowest: .venv-lowest/ready ## the tests on the oldest Airflow that is suppo
 	$(PY_LOWEST) -m pytest -m "not newest"
 	$(PY_LOWEST) -m pytest -m "not newest" tests/real/test_chain.py
 
-bench: .venv/bench-ready ## what waiting costs: ours beside the ways of today; renews the README's figures (half an hour)
+bench: .venv/bench-ready ## what waiting costs: ours beside the ways of today; renews the README's figures (45 minutes)
 	@$(PY) -m tests.bench
 
 picture: .venv/ready ## the README's picture, taken anew (needs Chromium and playwright)
