@@ -69,12 +69,16 @@ def _seconds_since_boot() -> float:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Who asks which cloud, with which tokens. ``now``: aware instants; ``elapsed``: seconds that nobody can set."""
+    """Who asks which cloud, with which tokens. ``now``: aware instants; ``elapsed``: seconds that nobody can set.
+
+    ``page_size``: how many images a look at all of them asks for at a time.
+    """
 
     settings: Settings
     tokens: TokenStore
     now: Clock
     elapsed: Callable[[], float] = _seconds_since_boot
+    page_size: int = protocol.PAGE_SIZE
 
     def ask(self, make: Callable[[Service], Call[T]]) -> Conversation[T]:
         """Make one call with a token; a token that is refused is renewed, once."""

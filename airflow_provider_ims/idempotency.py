@@ -109,7 +109,8 @@ class Order:
 
     def is_mine(self, image: Image) -> bool:
         """Whether this image was made for this order, by whichever try or run."""
-        mine, found = self.fingerprint, Fingerprint.read(image.description)
+        found = Fingerprint.read(image.description)
+        mine = self.fingerprint if found else None  # not hashed for each image of the project
         if not mine or not found or (found.stem, found.clearing) != (mine.stem, mine.clearing):
             return False
         return self._is_from_source(image) and not (found.attempt < mine.attempt and self._is_leftover(image))

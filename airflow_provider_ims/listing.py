@@ -21,13 +21,13 @@ def own_images(client: Client) -> Conversation[tuple[list[Image], float]]:
     project_id = (yield from client.token()).project_id  # first, so that what is refused below is not the log-in
     looked, page = client.elapsed(), (yield from _page(client))
     found = {image.id: image for image in page}
-    while len(page) >= protocol.PAGE_SIZE:
+    while len(page) >= client.page_size:
         marker = page[-1].id
         page = yield from _page(client, marker)
         if page and page[-1].id == marker:
             raise MalformedResponseError(f"The list of images does not go on after image {marker}.")
         found |= {image.id: image for image in page}
-        if len(page) < protocol.PAGE_SIZE:
+        if len(page) < client.page_size:
             looked, page = client.elapsed(), (yield from _page(client))
             return _owned(found | {image.id: image for image in page}, project_id), looked
     return _owned(found, project_id), looked
@@ -40,7 +40,7 @@ def _owned(images: Mapping[str, Image], project_id: str) -> list[Image]:
 def _page(client: Client, marker: str | None = None) -> Conversation[list[Image]]:
     def page_of(at: Service) -> Call[list[Image]]:
         filters = {"__imagetype": "private", "owner": at.project_id, "sort_key": "created_at", "sort_dir": "desc"}
-        return protocol.list_images(at, filters, marker)
+        return protocol.list_images(at, filters | {"limit": client.page_size}, marker)
 
     try:
         return (yield from client.ask(page_of))

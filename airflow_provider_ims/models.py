@@ -95,7 +95,7 @@ class Credentials:
     @property
     def login(self) -> Credentials:
         """These credentials for no project: what IAM counts wrong passwords of."""
-        return replace(self, project_id=None, project_name=None)
+        return Credentials(self.iam_url, self.domain_name, self.user_name, self.password)
 
     @property
     def identity(self) -> str:

@@ -34,6 +34,10 @@ FAILURE_LASTS = timedelta(minutes=15)
 """IAM locks an account for 15 minutes after five wrong log-ins, and counts them over 15 minutes."""
 
 SWEEP_AFTER = timedelta(days=2)
+
+COST = 2**15
+"""scrypt's ``n``: what one guess at the password costs whoever has the files, about a tenth of a second and 32 MB."""
+
 _VERSION = 1
 _INSTANTS = ("issued_at", "expires_at", "until")
 
@@ -54,10 +58,13 @@ class FailedLogIns:
 
 
 class TokenStore:
-    """Tokens and failed log-ins by credential, in memory and (``directory`` given) on disk. Safe between threads."""
+    """Tokens and failed log-ins by credential, in memory and (``directory`` given) on disk. Safe between threads.
 
-    def __init__(self, directory: Path | None = None) -> None:
-        self._directory = directory
+    ``cost``: see ``COST``; stores of one directory need the same.
+    """
+
+    def __init__(self, directory: Path | None = None, cost: int = COST) -> None:
+        self._files = None if directory is None else _Files(directory, cost)
         self._kept: dict[Credentials, Token | FailedLogIns] = {}
         self._owners: dict[Credentials, object] = {}
         self._descriptors: dict[Credentials, int] = {}
@@ -77,25 +84,26 @@ class TokenStore:
 
     def read(self, who: Credentials) -> Token | FailedLogIns | None:
         """What any process of this machine has kept. May block."""
-        return None if self._directory is None else _unseal(who, self._directory)
+        return None if self._files is None else self._files.unseal(who)
 
     def write(self, who: Credentials, kept: Token | FailedLogIns) -> None:
         """Keep this for every process of the machine. May block."""
         self.remember(who, kept)
-        if self._directory is None:
+        if self._files is None:
             return
         try:
-            _seal(who, kept, self._directory)
-            _sweep(self._directory)
+            self._files.seal(who, kept)
+            self._files.sweep()
         except OSError as problem:
-            log.warning("The token is not kept for other tasks: %s cannot be written (%s)", self._directory, problem)
+            where = self._files.directory
+            log.warning("The token is not kept for other tasks: %s cannot be written (%s)", where, problem)
 
     def remove(self, who: Credentials) -> None:
         """Forget this, for every process of the machine. May block."""
         self._kept.pop(who, None)
-        if self._directory is not None:
+        if self._files is not None:
             with suppress(OSError):
-                _path(who, self._directory).unlink()
+                self._files.path(who).unlink()
 
     def is_locked(self, who: Credentials) -> bool:
         """Whether somebody in this process holds the lock; never touches the disk."""
@@ -106,7 +114,7 @@ class TokenStore:
         if self._owners.setdefault(who, owner) is not owner:
             return False
         try:
-            descriptor = self._lock_file(who)
+            descriptor = self._files.lock(who) if self._files else None
         except BlockingIOError:
             del self._owners[who]
             return False
@@ -124,11 +132,46 @@ class TokenStore:
             os.close(descriptor)
         del self._owners[who]
 
-    def _lock_file(self, who: Credentials) -> int | None:
-        if self._directory is None:
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """A directory of sealed files, one for each credential, and of the locks beside them."""
+
+    directory: Path
+    cost: int
+
+    def path(self, who: Credentials) -> Path:
+        name = hashlib.sha256(_derived(who.login, self.cost)[0] + who.project.encode()).hexdigest()[:32]
+        return self.directory / name
+
+    def seal(self, who: Credentials, kept: Token | FailedLogIns) -> None:
+        self._make()
+        record = {"version": _VERSION, "kind": type(kept).__name__, **asdict(kept)}
+        sealed = self._fernet(who).encrypt(json.dumps(record, default=datetime.isoformat).encode())
+        descriptor, name = tempfile.mkstemp(dir=self.directory, prefix="new-")  # mkstemp: readable by the owner alone
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(sealed)
+            os.replace(name, self.path(who))
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(name)
+            raise
+
+    def unseal(self, who: Credentials) -> Token | FailedLogIns | None:
+        try:
+            descriptor = os.open(self.path(who), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            with os.fdopen(descriptor, "rb") as file:
+                owner = os.fstat(file.fileno()).st_uid
+                record = json.loads(self._fernet(who).decrypt(file.read())) if owner == os.geteuid() else {}
+            return _read_record(record)
+        except (OSError, InvalidToken, ValueError, LookupError, TypeError):
             return None
-        _make(self._directory)
-        path = _path(who, self._directory).with_suffix(".lock")
+
+    def lock(self, who: Credentials) -> int:
+        """The descriptor that holds the lock; raises ``BlockingIOError`` where somebody else has it."""
+        self._make()
+        path = self.path(who).with_suffix(".lock")
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -138,48 +181,27 @@ class TokenStore:
             raise
         return descriptor
 
+    def sweep(self) -> None:
+        """Remove what former passwords left behind."""
+        limit = time.time() - SWEEP_AFTER.total_seconds()
+        for path in self.directory.iterdir():
+            with suppress(OSError):
+                if path.stat().st_mtime < limit:
+                    path.unlink()
+
+    def _make(self) -> None:
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def _fernet(self, who: Credentials) -> Fernet:
+        return Fernet(_derived(who.login, self.cost)[1])
+
 
 @cache
-def _derived(login: Credentials) -> tuple[bytes, bytes]:
+def _derived(login: Credentials, cost: int) -> tuple[bytes, bytes]:
     """What the names of a log-in's files are made of, and the key that seals them."""
     salt = hashlib.sha256(f"airflow-provider-ims {login.identity}".encode()).digest()
-    secret = hashlib.scrypt(login.password.encode(), salt=salt, n=2**15, r=8, p=1, maxmem=2**26, dklen=64)
+    secret = hashlib.scrypt(login.password.encode(), salt=salt, n=cost, r=8, p=1, maxmem=2**26, dklen=64)
     return secret[:32], base64.urlsafe_b64encode(secret[32:])
-
-
-def _path(who: Credentials, directory: Path) -> Path:
-    name = hashlib.sha256(_derived(who.login)[0] + who.project.encode()).hexdigest()[:32]
-    return directory / name
-
-
-def _make(directory: Path) -> None:
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-
-
-def _seal(who: Credentials, kept: Token | FailedLogIns, directory: Path) -> None:
-    _make(directory)
-    record = {"version": _VERSION, "kind": type(kept).__name__, **asdict(kept)}
-    sealed = Fernet(_derived(who.login)[1]).encrypt(json.dumps(record, default=datetime.isoformat).encode())
-    descriptor, name = tempfile.mkstemp(dir=directory, prefix="new-")  # mkstemp: readable by the owner alone
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(sealed)
-        os.replace(name, _path(who, directory))
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(name)
-        raise
-
-
-def _unseal(who: Credentials, directory: Path) -> Token | FailedLogIns | None:
-    try:
-        descriptor = os.open(_path(who, directory), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
-            owner = os.fstat(file.fileno()).st_uid
-            record = json.loads(Fernet(_derived(who.login)[1]).decrypt(file.read())) if owner == os.geteuid() else {}
-        return _read_record(record)
-    except (OSError, InvalidToken, ValueError, LookupError, TypeError):
-        return None
 
 
 def _read_record(record: dict[str, Any]) -> Token | FailedLogIns | None:
@@ -189,12 +211,3 @@ def _read_record(record: dict[str, Any]) -> Token | FailedLogIns | None:
     instants = {key: datetime.fromisoformat(str(record[key])) for key in _INSTANTS if key in record}
     lists = {key: tuple(value) for key, value in record.items() if isinstance(value, list)}
     return kind(**{**record, **instants, **lists})
-
-
-def _sweep(directory: Path) -> None:
-    """Remove what former passwords left behind."""
-    limit = time.time() - SWEEP_AFTER.total_seconds()
-    for path in directory.iterdir():
-        with suppress(OSError):
-            if path.stat().st_mtime < limit:
-                path.unlink()

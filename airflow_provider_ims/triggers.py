@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
 
 from airflow_provider_ims.arguments import check_job_id, check_seconds
-from airflow_provider_ims.errors import ImsError, LoginRefusedError
+from airflow_provider_ims.errors import ImsError, LoginRefusedError, SettingsError
 
 if TYPE_CHECKING:
     from airflow_provider_ims.hooks import ImsAsyncHook
@@ -29,6 +30,9 @@ LATE = 1.0
 
 BELIEVED = 1.0
 """Seconds for which a connection that was looked up is taken to be as it was, although its log-in is refused."""
+
+TOLERATED_LOOK_UPS = 3
+"""So many look-ups of the connection are tried, a poll interval apart, before a wait ends because of it."""
 
 KILLED = "The task does not wait any more. %s"
 
@@ -113,15 +117,32 @@ class JobTrigger(BaseTrigger):
         from airflow_provider_ims.waiting import Watch
 
         deadline, order = datetime.fromisoformat(self.deadline), Order(**self.order) if self.order else None
-        async with self.get_hook() as hook:
-            if _seconds_until(self.first_look) < -LATE:  # a triggerer that has just started; many others are late too
-                within = min(self.poll_interval, _seconds_until(self.deadline))
-                await hook.sleep(random.uniform(0.0, max(0.0, within)))  # noqa: S311 - no secret
+        async with AsyncExitStack() as stack:
+            hook = await self._open(stack)
+            await self._let_others_pass(hook)
             watch = Watch(hook.client, self.job_id, self.poll_interval, deadline, order)
             while (image := await self._look(hook, watch)) is None:
                 await hook.sleep(watch.until_next_look())
                 watch.client = await hook.refresh()
         return image
+
+    async def _open(self, stack: AsyncExitStack) -> ImsAsyncHook:
+        """Get a hook that has looked its connection up; Airflow also denies one where it could not ask for it."""
+        for left in reversed(range(TOLERATED_LOOK_UPS)):
+            try:
+                return await stack.enter_async_context(self.get_hook())
+            except SettingsError as error:
+                if not left:
+                    raise
+                self.log.warning("The connection is looked up again in %.0f s: %s", self.poll_interval, error)
+                await asyncio.sleep(self.poll_interval)
+        raise AssertionError("the last one raises")
+
+    async def _let_others_pass(self, hook: ImsAsyncHook) -> None:
+        """Where the first look is late: the triggerer has just started, and many others are late with it."""
+        if _seconds_until(self.first_look) < -LATE:
+            within = min(self.poll_interval, _seconds_until(self.deadline))
+            await hook.sleep(random.uniform(0.0, max(0.0, within)))  # noqa: S311 - no secret
 
     async def _look(self, hook: ImsAsyncHook, watch: Watch) -> Image | None:
         try:

@@ -81,7 +81,7 @@ BREAKS = (
     ),
     Break(
         "no return within six seconds",
-        "tasks.py",
+        "triggers.py",
         "SOONEST_RETURN = 6.0",
         "SOONEST_RETURN = 0.0",
         "test_operators.py test_sensors.py",
@@ -143,9 +143,38 @@ BREAKS = (
     Break(
         "who finds no free slot comes back",
         "operators.py",
-        "come_back(self, error,",
-        "raise\n            come_back(self, error,",
+        "            come_back(\n",
+        "            raise\n            come_back(\n",
         "test_operators.py",
+    ),
+    Break(
+        "who looks a connection up does so for all",
+        "hooks/sharing.py",
+        "if self._looking_up is None:",
+        "if True:",
+        "test_sharing.py",
+    ),
+    Break("the last one closes the session", "hooks/sharing.py", "        await line.close()", "", "test_sharing.py"),
+    Break(
+        "what one is refused the others do not ask",
+        "hooks/asynchronous.py",
+        "if refusal := self._line.pace.refusal():",
+        "if refusal := None:",
+        "test_sharing.py",
+    ),
+    Break(
+        "nothing is lost by ending in the triggerer",
+        "tasks.py",
+        "if not task.end_in_triggerer:",
+        "if True:",
+        "test_ending.py",
+    ),
+    Break(
+        "parsing loads no HTTP library",
+        "tasks.py",
+        "from __future__ import annotations\n",
+        "from __future__ import annotations\nimport requests\n",
+        "test_imports.py",
     ),
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import time
 import warnings
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,7 @@ from typing import Any, TypeVar
 import pytest
 from airflow.sdk import BaseHook
 
-from airflow_provider_ims.errors import LoginRefusedError, SettingsError
+from airflow_provider_ims.errors import ConnectError, LoginRefusedError, ResponseLostError, SettingsError
 from airflow_provider_ims.hooks import ImsAsyncHook, ImsHook
 from airflow_provider_ims.hooks.sharing import MOST_IN_FLIGHT
 from airflow_provider_ims.simulator.faults import Fault
@@ -184,6 +185,43 @@ def test_a_connection_that_cannot_be_read_again_is_used_as_it_was(
             assert (await hook.get_image(PLAIN_IMAGE)).id == PLAIN_IMAGE
 
     strictly(read_again)
+
+
+def test_a_connection_that_airflow_denies_for_a_moment_ends_no_wait(
+    ims_simulator: ImsSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it does where it could not ask for it."""
+    job_id = copying(ims_simulator, 0.0)
+    monkeypatch.delenv("AIRFLOW_CONN_IMS_DEFAULT")
+
+    async def there_in_a_moment() -> dict[str, Any]:
+        waiting = asyncio.create_task(event_of(trigger(job_id, poll_interval=0.5)))
+        await asyncio.sleep(0.7)
+        monkeypatch.setenv("AIRFLOW_CONN_IMS_DEFAULT", ims_simulator.connection_json)
+        return await waiting
+
+    assert strictly(there_in_a_moment)["status"] == "success"
+
+
+def test_a_cloud_that_does_not_answer_holds_nobody_for_long(
+    ims_simulator: ImsSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = copying(ims_simulator, 0.0)
+    impatient = ims_simulator.connection | {"extra": ims_simulator.connection["extra"] | {"timeout": 0.5}}
+    monkeypatch.setenv("AIRFLOW_CONN_IMS_DEFAULT", json.dumps(impatient))
+    ims_simulator.cloud.faults.add(Fault("job", "hang", times=None))
+
+    async def ask() -> object:
+        async with ImsAsyncHook(patience=0) as hook:
+            return await hook.get_job(job_id)
+
+    async def all_ask() -> list[object]:
+        return list(await asyncio.gather(*(ask() for _ in range(20 * MOST_IN_FLIGHT)), return_exceptions=True))
+
+    began = time.monotonic()
+    ends = strictly(all_ask)
+    assert {type(end) for end in ends} == {ConnectError, ResponseLostError}
+    assert time.monotonic() - began < 5, "one after the other they would take ten seconds"
 
 
 def test_after_a_restart_they_do_not_look_together(ims_simulator: ImsSimulator) -> None:

@@ -11,6 +11,8 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
+
 from airflow_provider_ims import protocol
 from airflow_provider_ims.auth import Client, Conversation, Pause, Step
 from airflow_provider_ims.errors import ConnectError, ImsError, ResponseLostError
@@ -28,6 +30,13 @@ T = TypeVar("T")
 ADDRESS = "https://cloud.invalid"
 COPY: Callable[[Service], Call[str]] = partial(protocol.copy_image, image_id=PLAIN_IMAGE, name="copy")
 LOOK: Callable[[Service], Call[Image]] = partial(protocol.get_image, image_id=PLAIN_IMAGE)
+both_drivers = pytest.mark.parametrize("world", ["thread", "loop"], indirect=True)
+"""For what a driver could spoil, once in a thread and once on a loop: the conversations are the same ones in both."""
+
+
+def token_store(directory: Path | None = None) -> TokenStore:
+    """A token store whose keys are derived at once: a thousandth of the cost, and nobody to guess at the password."""
+    return TokenStore(directory, cost=2**4)
 
 
 @cache
@@ -58,7 +67,7 @@ class World:
         extra = {"region": cloud.region, "domain_name": cloud.domain_name, "iam_endpoint": f"{ADDRESS}/v3"}
         connection = {"login": cloud.user_name, "password": cloud.password, "host": ADDRESS, "extra": extra} | fields
         return Client(
-            Settings.of("ims_default", **connection), TokenStore(directory), lambda: self.now, lambda: self.elapsed
+            Settings.of("ims_default", **connection), token_store(directory), lambda: self.now, lambda: self.elapsed
         )
 
     def perform(self, conversation: Conversation[T], patience: float = 0.0) -> T:

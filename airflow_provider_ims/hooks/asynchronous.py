@@ -88,10 +88,13 @@ class ImsAsyncHook:
 
         Where the cloud has just refused another one for flow control, the answer is that refusal, and nothing is sent.
         """
-        async with self._line.in_flight:
+        await self._line.wait_for_turn(self.client.settings.timeout)
+        try:
             if refusal := self._line.pace.refusal():
                 return refusal
             response = await self._send(request)
+        finally:
+            self._line.in_flight.release()
         self._line.pace.heed(response)
         return response
 

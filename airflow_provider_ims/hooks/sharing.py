@@ -17,6 +17,7 @@ from airflow.providers.common.compat.connection import get_async_connection, get
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from airflow_provider_ims.auth import Client
+from airflow_provider_ims.errors import ConnectError
 from airflow_provider_ims.hooks.connection import USER_AGENT, client_of, no_connection, proxy_of, tls_of
 from airflow_provider_ims.transport import Pace
 
@@ -83,6 +84,14 @@ class Line:
             self._looking_up = asyncio.create_task(self._look_up())
             self._looking_up.add_done_callback(self._looked_up)
         return await asyncio.shield(self._looking_up)
+
+    async def wait_for_turn(self, seconds: float) -> None:
+        """Acquire ``in_flight``; raises ``ConnectError`` where those before are not answered within so many seconds."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self.in_flight.acquire()
+        except TimeoutError:
+            raise ConnectError(f"Nothing was sent: the requests before were not answered in {seconds:.0f} s.") from None
 
     async def close(self) -> None:
         if self._looking_up:

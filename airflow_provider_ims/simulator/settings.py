@@ -96,8 +96,9 @@ class Settings:
     seed: int = _setting(0, "seed of ids, tokens and chances")
 
     def __post_init__(self) -> None:
-        for name, kind in _kinds().items():
-            _check(name, kind, getattr(self, name))
+        for each in fields(self):
+            if (value := getattr(self, each.name)) is not each.default:
+                _check(each.name, _kinds()[each.name], value)
 
 
 @cache

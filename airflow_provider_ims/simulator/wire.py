@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -67,6 +68,7 @@ def json_response(status: int, document: object, headers: Mapping[str, str] | No
     return Response(status, {"Content-Type": "application/json", **(headers or {})}, body)
 
 
+@lru_cache(maxsize=256)  # each list writes the same instants down again
 def second_stamp(instant: datetime) -> str:
     """Time in images: ``2018-09-06T14:03:27Z``."""
     return f"{instant:%Y-%m-%dT%H:%M:%SZ}"

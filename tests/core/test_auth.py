@@ -20,11 +20,12 @@ from airflow_provider_ims.errors import (
 from airflow_provider_ims.models import Image, Request, Service, Token
 from airflow_provider_ims.protocol import Call
 from airflow_provider_ims.simulator.faults import Fault
-from tests.world import COPY, LOOK, World, stop
+from tests.world import COPY, LOOK, World, both_drivers, stop
 
 HOUR = 3600.0
 
 
+@both_drivers
 def test_one_log_in_serves_many_calls(world: World) -> None:
     for _ in range(5):
         world.ask(LOOK)
@@ -49,6 +50,7 @@ def test_a_token_is_kept_until_shortly_before_its_end(world: World, life: float,
     assert world.log_ins == 1 + renewed
 
 
+@both_drivers
 def test_a_revoked_token_costs_one_renewal(world: World) -> None:
     world.ask(COPY)
     world.cloud.revoke_tokens()
@@ -74,6 +76,7 @@ def test_a_token_that_was_refused_is_not_tried_again_where_the_renewal_failed(wo
     assert (world.log_ins, world.counted("GET image")) == (4, 3)
 
 
+@both_drivers
 def test_a_second_client_sharing_the_directory_does_not_log_in(world: World, tmp_path: Path) -> None:
     for _ in range(3):
         world.perform(world.another_client(tmp_path).ask(LOOK))
@@ -154,6 +157,7 @@ def test_a_log_in_that_is_answered_with_nonsense_is_transient(world: World, kind
     assert world.ask(LOOK).is_active
 
 
+@both_drivers
 def test_a_log_in_that_failed_gives_the_lock_back(world: World, tmp_path: Path) -> None:
     world.reachable = False
     with pytest.raises(ConnectError):

@@ -39,9 +39,19 @@ def test_after_a_try_that_failed_before_it_sent_the_next_one_does_not_wait(tries
     assert (tries.sent, tries.world.pauses) == (1, [])
 
 
-def test_a_look_that_failed_in_part_is_not_none(tries: Tries) -> None:
-    for number in range(510):
+PAGE = 20
+SOURCE_AND_COPY = 2
+
+
+def crowd(tries: Tries, more: int = PAGE + 1) -> None:
+    """More images than there are on one page."""
+    tries.world.client = replace(tries.world.client, page_size=PAGE)
+    for number in range(more):
         tries.world.cloud.add_image(f"one of many, {number}")
+
+
+def test_a_look_that_failed_in_part_is_not_none(tries: Tries) -> None:
+    crowd(tries)
     walk = Walk(tries.world, tries.submission().submit({}))
     walk.go()
     tries.world.cloud.faults.add(Fault("list", "status"))
@@ -50,11 +60,11 @@ def test_a_look_that_failed_in_part_is_not_none(tries: Tries) -> None:
     assert tries.sent == 0
 
 
-def test_all_pages_are_looked_at(tries: Tries) -> None:
+@pytest.mark.parametrize("more", [PAGE + 1, 2 * PAGE - SOURCE_AND_COPY], ids=["to the last", "which is full"])
+def test_all_pages_are_looked_at(tries: Tries, more: int) -> None:
     tries.submit()
     tries.world.wait(100)
-    for number in range(510):
-        tries.world.cloud.add_image(f"one of many, {number}")
+    crowd(tries, more)
     tries.notes.kept = {}
     assert tries.submit(may_follow=False) == f"image:{tries.images[0].id}"
 
@@ -62,23 +72,28 @@ def test_all_pages_are_looked_at(tries: Tries) -> None:
 def test_images_of_others_that_a_list_shows_do_not_end_the_look(tries: Tries) -> None:
     tries.submit()
     tries.world.wait(100)
-    for number in range(510):
-        tries.world.cloud.add_image(f"one of many, {number}")
+    crowd(tries)
     tries.notes.kept = {}
     walk = Walk(tries.world, tries.submission(may_follow=False).submit({}))
     tries.world.foreign_owner = "somebody else"
     assert walk.to_the_end() == f"image:{tries.images[0].id}"
 
 
+def test_an_image_of_somebody_else_is_not_taken_up(tries: Tries) -> None:
+    tries.submit()
+    tries.world.wait(100)
+    tries.notes.kept = {}
+    tries.world.foreign_owner = "somebody else"
+    assert tries.submit(may_follow=False) == tries.world.cloud.jobs[1].id
+
+
 def test_the_first_of_several_pages_is_looked_at_last(tries: Tries) -> None:
-    tries.world.cloud.change(quota=10_000)
-    for number in range(510):
-        tries.world.cloud.add_image(f"one of many, {number}")
+    crowd(tries)
     walk = Walk(tries.world, tries.submission().submit({}))
     walk.go()  # the first page
     other = Tries(tries.world)
     other.submit()
-    tries.world.wait(10)
+    tries.world.wait(3)  # the image is there, and the first look not too old to send after it
     assert walk.to_the_end() == f"image:{tries.images[0].id}"
 
 

@@ -18,7 +18,7 @@ from airflow_provider_ims.errors import (
 )
 from airflow_provider_ims.models import Request
 from airflow_provider_ims.simulator.faults import Fault
-from tests.world import ADDRESS, COPY, LOOK, World, stop
+from tests.world import ADDRESS, COPY, LOOK, World, both_drivers, stop
 
 WRONG = "wrong horse"
 
@@ -73,6 +73,7 @@ def test_a_password_changed_in_the_cloud_is_refused_once_after_its_tokens_die(wo
     assert world.log_ins == 2
 
 
+@both_drivers
 def test_a_refused_log_in_is_never_repeated(world: World) -> None:
     world.cloud.change(wrong_password_message="No.")
     world.client = world.another_client(password=WRONG)

@@ -9,6 +9,7 @@ import stat
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from inspect import signature
 from pathlib import Path
 from typing import NoReturn
 
@@ -17,10 +18,10 @@ import pytest
 from airflow_provider_ims.models import Request, Token
 from airflow_provider_ims.token_store import FailedLogIns, TokenStore
 from airflow_provider_ims.transport import run_async
-from tests.world import World
+from tests.world import World, token_store
 
 NOON = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
-WHO = World().client.settings.credentials  # the same as elsewhere, for a key takes a tenth of a second to derive
+WHO = World().client.settings.credentials
 OTHER = replace(WHO, password="wrong horse")
 TOKEN = Token("MIIsecret", NOON, NOON + timedelta(hours=24), "0215ef11e49d4743", {"eu-de": "https://ims.example"})
 REFUSAL = FailedLogIns("Wrong password.", NOON + timedelta(minutes=15), "IAM.0062", "req-1")
@@ -31,21 +32,21 @@ def files(directory: Path) -> list[Path]:
 
 
 def kept(directory: Path) -> Path:
-    TokenStore(directory).write(WHO, TOKEN)
+    token_store(directory).write(WHO, TOKEN)
     [path] = files(directory)
     return path
 
 
 @pytest.mark.parametrize("what", [TOKEN, REFUSAL])
 def test_what_one_process_keeps_another_reads(tmp_path: Path, what: Token | FailedLogIns) -> None:
-    TokenStore(tmp_path / "deep" / "er").write(WHO, what)
-    another = TokenStore(tmp_path / "deep" / "er")
+    token_store(tmp_path / "deep" / "er").write(WHO, what)
+    another = token_store(tmp_path / "deep" / "er")
     assert another.recall(WHO) is None
     assert another.read(WHO) == what
 
 
 def test_what_was_read_or_written_needs_no_disk(tmp_path: Path) -> None:
-    store = TokenStore()
+    store = token_store()
     store.write(WHO, TOKEN)
     assert (store.recall(WHO), store.read(WHO), store.recall(OTHER)) == (TOKEN, None, None)
     assert list(tmp_path.iterdir()) == []
@@ -55,7 +56,7 @@ def test_only_the_owner_can_read_files_and_directory(tmp_path: Path) -> None:
     old = os.umask(0)
     try:
         path = kept(tmp_path / "tokens")
-        assert TokenStore(tmp_path / "tokens").lock(WHO, "owner")
+        assert token_store(tmp_path / "tokens").lock(WHO, "owner")
     finally:
         os.umask(old)
     modes = {stat.S_IMODE(each.stat().st_mode) for each in path.parent.iterdir()}
@@ -71,27 +72,37 @@ def test_the_file_shows_neither_token_nor_password_nor_user(tmp_path: Path) -> N
 
 def test_another_password_neither_finds_nor_opens_the_file(tmp_path: Path) -> None:
     path = kept(tmp_path)
-    assert TokenStore(tmp_path).read(OTHER) is None
-    TokenStore(tmp_path).write(OTHER, REFUSAL)
+    assert token_store(tmp_path).read(OTHER) is None
+    token_store(tmp_path).write(OTHER, REFUSAL)
     [others] = set(files(tmp_path)) - {path}
     others.write_bytes(path.read_bytes())  # in the place where it would be looked for
-    assert TokenStore(tmp_path).read(OTHER) is None
-    assert TokenStore(tmp_path).read(WHO) == TOKEN
+    assert token_store(tmp_path).read(OTHER) is None
+    assert token_store(tmp_path).read(WHO) == TOKEN
+
+
+def test_a_guess_at_the_password_costs_what_is_said_and_by_default_a_tenth_of_a_second(tmp_path: Path) -> None:
+    path, dearer = kept(tmp_path), TokenStore(tmp_path, cost=2**5)
+    assert dearer.read(WHO) is None
+    dearer.write(WHO, REFUSAL)
+    [others] = set(files(tmp_path)) - {path}
+    others.write_bytes(path.read_bytes())  # neither the name nor the key is to be had for less
+    assert dearer.read(WHO) is None
+    assert signature(TokenStore).parameters["cost"].default == 2**15
 
 
 @pytest.mark.parametrize("part", [0, 1, 10, -1])
 def test_a_truncated_file_is_none_and_replaced(tmp_path: Path, part: int) -> None:
     path = kept(tmp_path)
     path.write_bytes(path.read_bytes()[:part])
-    assert TokenStore(tmp_path).read(WHO) is None
+    assert token_store(tmp_path).read(WHO) is None
     assert kept(tmp_path) == path
-    assert TokenStore(tmp_path).read(WHO) == TOKEN
+    assert token_store(tmp_path).read(WHO) == TOKEN
 
 
 @pytest.mark.parametrize("content", [b"\x00" * 1000, b"{}", b"gAAAAA", "ü".encode("latin-1")])
 def test_a_corrupt_file_is_none(tmp_path: Path, content: bytes) -> None:
     kept(tmp_path).write_bytes(content)
-    assert TokenStore(tmp_path).read(WHO) is None
+    assert token_store(tmp_path).read(WHO) is None
 
 
 def test_a_changed_byte_anywhere_is_seen(tmp_path: Path) -> None:
@@ -99,28 +110,28 @@ def test_a_changed_byte_anywhere_is_seen(tmp_path: Path) -> None:
     sealed = path.read_bytes()
     for place in range(0, len(sealed), 37):
         path.write_bytes(sealed[:place] + bytes([sealed[place] ^ 1]) + sealed[place + 1 :])
-        assert TokenStore(tmp_path).read(WHO) is None
+        assert token_store(tmp_path).read(WHO) is None
 
 
 def test_a_link_or_a_directory_in_its_place_is_none(tmp_path: Path) -> None:
     path = kept(tmp_path / "tokens")
     path.rename(tmp_path / "elsewhere")
     path.symlink_to(tmp_path / "elsewhere")
-    assert TokenStore(path.parent).read(WHO) is None
+    assert token_store(path.parent).read(WHO) is None
     path.unlink()
     path.mkdir()
-    assert TokenStore(path.parent).read(WHO) is None
+    assert token_store(path.parent).read(WHO) is None
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
 def test_a_file_of_another_user_is_none(tmp_path: Path) -> None:
     os.chown(kept(tmp_path), 65534, 65534)
-    assert TokenStore(tmp_path).read(WHO) is None
+    assert token_store(tmp_path).read(WHO) is None
 
 
 def test_a_disk_that_cannot_be_written_costs_only_the_keeping(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "file").touch()
-    store = TokenStore(tmp_path / "file" / "tokens")
+    store = token_store(tmp_path / "file" / "tokens")
     with caplog.at_level(logging.WARNING):
         assert store.lock(WHO, "me")
         store.write(WHO, TOKEN)
@@ -134,12 +145,12 @@ def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
     path = kept(tmp_path)
     path.unlink()
     path.mkdir()  # the last step, putting the new file in its place, fails
-    TokenStore(tmp_path).write(WHO, TOKEN)
+    token_store(tmp_path).write(WHO, TOKEN)
     assert files(tmp_path) == [path]
 
 
 def test_only_the_token_that_was_refused_is_forgotten() -> None:
-    store, newer = TokenStore(), replace(TOKEN, value="MIInewer")
+    store, newer = token_store(), replace(TOKEN, value="MIInewer")
     store.write(WHO, newer)
     store.forget(WHO, TOKEN)
     assert store.recall(WHO) == newer
@@ -150,8 +161,8 @@ def test_only_the_token_that_was_refused_is_forgotten() -> None:
 @pytest.mark.parametrize("shared", [True, False], ids=["same process", "another process"])
 @pytest.mark.parametrize("on_disk", [True, False], ids=["disk", "memory"])
 def test_one_holds_the_lock_until_it_is_given_back(tmp_path: Path, shared: bool, on_disk: bool) -> None:
-    first = TokenStore(tmp_path if on_disk else None)
-    second = first if shared else TokenStore(tmp_path if on_disk else None)
+    first = token_store(tmp_path if on_disk else None)
+    second = first if shared else token_store(tmp_path if on_disk else None)
     assert first.lock(WHO, "me")
     assert first.is_locked(WHO)
     assert second.lock(WHO, "you") is not (shared or on_disk)
@@ -163,17 +174,17 @@ def test_one_holds_the_lock_until_it_is_given_back(tmp_path: Path, shared: bool,
 
 
 def test_a_lock_file_without_an_owner_does_not_block(tmp_path: Path) -> None:
-    first = TokenStore(tmp_path)
+    first = token_store(tmp_path)
     first.lock(WHO, "me")
     first.unlock(WHO, "me")
     assert list(tmp_path.glob("*.lock"))  # it stays, as after a crash
-    assert TokenStore(tmp_path).lock(WHO, "you")
+    assert token_store(tmp_path).lock(WHO, "you")
 
 
 def test_what_former_passwords_left_is_swept_and_what_is_in_use_is_not(tmp_path: Path) -> None:
     former = tmp_path / "former"
     former.touch()
-    TokenStore(tmp_path).lock(OTHER, "a slow one")
+    token_store(tmp_path).lock(OTHER, "a slow one")
     [lock] = tmp_path.glob("*.lock")
     days_ago = time.time() - timedelta(days=3).total_seconds()
     os.utime(former, (days_ago, days_ago))
@@ -182,14 +193,14 @@ def test_what_former_passwords_left_is_swept_and_what_is_in_use_is_not(tmp_path:
 
 
 def test_taking_an_old_lock_keeps_it_from_being_swept(tmp_path: Path) -> None:
-    store = TokenStore(tmp_path)
+    store = token_store(tmp_path)
     store.lock(OTHER, "once")
     store.unlock(OTHER, "once")
     [lock] = tmp_path.glob("*.lock")
     os.utime(lock, (0, 0))
     store.lock(OTHER, "again")
     kept(tmp_path)
-    assert not TokenStore(tmp_path).lock(OTHER, "somebody else")
+    assert not token_store(tmp_path).lock(OTHER, "somebody else")
 
 
 def test_a_driver_cancelled_in_the_middle_leaves_no_lock(tmp_path: Path) -> None:

@@ -1,14 +1,9 @@
-"""What is sent again and what never: the table row by row, its budget, and the two drivers that carry it out."""
+"""What is sent again and what never: the table row by row, and its budget."""
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from typing import Any, NoReturn
-
 import pytest
 
-from airflow_provider_ims.auth import Conversation, Pause
 from airflow_provider_ims.errors import (
     ConnectError,
     ForbiddenError,
@@ -24,17 +19,8 @@ from airflow_provider_ims.errors import (
 )
 from airflow_provider_ims.models import Request, Response
 from airflow_provider_ims.simulator.faults import Fault
-from airflow_provider_ims.transport import (
-    LONGEST_BACKOFF,
-    Outcome,
-    Pace,
-    backoff,
-    may_repeat,
-    repeated,
-    run,
-    run_async,
-)
-from tests.world import COPY, LOOK, World
+from airflow_provider_ims.transport import LONGEST_BACKOFF, Outcome, backoff, may_repeat, repeated, run
+from tests.world import COPY, LOOK, World, both_drivers
 
 READ, WRITE = Request("GET", "https://ims"), Request("POST", "https://ims", replays=0)
 FLOW_CONTROL = b'{"error": {"code": "IMG.0060", "message": "Later."}}'
@@ -135,6 +121,7 @@ REFUSED_FOR_NOW = [
 ]
 
 
+@both_drivers
 @pytest.mark.parametrize("fault", REFUSED_FOR_NOW, ids=lambda fault: fault.code or fault.status)
 def test_a_copy_that_was_refused_for_now_is_sent_again(world: World, fault: Fault) -> None:
     world.cloud.faults.add(fault)
@@ -142,6 +129,7 @@ def test_a_copy_that_was_refused_for_now_is_sent_again(world: World, fault: Faul
     assert (world.counted("POST copy"), len(world.cloud.jobs)) == (3, 1)
 
 
+@both_drivers
 def test_a_copy_that_was_never_sent_is_sent_again(world: World) -> None:
     world.ask(LOOK)
     world.reachable = False
@@ -162,6 +150,7 @@ def test_a_copy_that_was_refused_is_sent_once(world: World, status: int, kind: t
     assert world.counted("POST copy") == 1
 
 
+@both_drivers
 @pytest.mark.parametrize("patience", [0.0, 5.0, 60.0])
 def test_the_budget_is_kept(world: World, patience: float) -> None:
     world.cloud.faults.add(Fault("image", "status", times=None, status=503))
@@ -171,6 +160,7 @@ def test_the_budget_is_kept(world: World, patience: float) -> None:
     assert world.counted("GET image") == len(world.pauses) + 1
 
 
+@both_drivers
 def test_a_wish_beyond_the_budget_is_not_waited_for(world: World) -> None:
     world.cloud.faults.add(Fault("image", "status", status=429, retry_after=61))
     with pytest.raises(ThrottledError) as throttled:
@@ -178,6 +168,7 @@ def test_a_wish_beyond_the_budget_is_not_waited_for(world: World) -> None:
     assert (world.pauses, throttled.value.retry_after) == ([], 61)
 
 
+@both_drivers
 def test_each_request_of_a_conversation_has_its_own_patience(world: World) -> None:
     for route in ("log_in", "image"):
         world.cloud.faults.add(Fault(route, "status", status=429, retry_after=40))
@@ -205,117 +196,6 @@ def test_a_log_in_that_fails_for_a_moment_is_repeated_with_patience(
     assert world.counted("POST log_in") == 3
 
 
-def test_a_driver_answers_pauses_and_functions_and_throws_what_failed(world: World) -> None:
-    def conversation() -> Conversation[list[Any]]:
-        seen: list[Any] = [(yield Pause(7.0)), (yield lambda: "done")]
-        world.reachable = False
-        try:
-            yield READ
-        except ConnectError as error:
-            seen.append(error.message)
-        return seen
-
-    assert world.perform(conversation()) == [None, "done", "No connection to https://cloud.invalid."]
-    assert world.pauses == [7.0]
-
-
-def test_an_error_that_is_not_ours_ends_the_conversation(world: World) -> None:
-    closed: list[bool] = []
-
-    def conversation() -> Conversation[None]:
-        try:
-            yield lambda: 1 // 0
-        finally:
-            closed.append(True)
-
-    with pytest.raises(ZeroDivisionError) as failed:
-        world.perform(conversation())
-    assert (closed, failed.type) == ([True], ZeroDivisionError)  # closed while the error still holds its frames
-
-
 def test_what_is_still_refused_in_the_end_is_the_last_answer() -> None:
     answers = iter([Response(503), Response(502), Response(404)])
     assert run(repeated(READ, 600.0), lambda request: next(answers), sleep=lambda seconds: None).status == 404
-
-
-@pytest.mark.parametrize("times", [1, 2, 3])
-def test_a_cancelled_driver_waits_for_what_it_does_in_a_thread(times: int) -> None:
-    go_on, done = threading.Event(), []
-
-    def conversation() -> Conversation[None]:
-        yield lambda: done.append(go_on.wait(5))
-
-    async def cancel() -> None:
-        driver = asyncio.create_task(run_async(conversation(), _never))
-        for _ in range(times):
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)
-            driver.cancel()
-        await asyncio.sleep(0)
-        assert not driver.done()
-        go_on.set()
-        with pytest.raises(asyncio.CancelledError):
-            await driver
-        assert done == [True]
-
-    asyncio.run(cancel())
-
-
-async def _never(request: Request) -> NoReturn:
-    await asyncio.Event().wait()
-    raise AssertionError
-
-
-class Clock:
-    """Seconds that pass when told."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-ASKED, GOOD = Response(429, {"retry-after": "20"}, b"{}"), Response(200, {}, b"{}")
-
-
-def test_a_pace_lets_all_pass_until_one_is_refused() -> None:
-    pace = Pace(Clock())
-    pace.heed(GOOD)
-    assert pace.refusal() is None
-    pace.heed(ASKED)
-    assert pace.refusal() is not None
-    pace.heed(GOOD)  # the answer to one that was on its way
-    assert pace.refusal() is None
-
-
-def test_what_others_are_told_is_the_clouds_refusal_and_how_long_it_still_lasts() -> None:
-    clock = Clock()
-    pace = Pace(clock)
-    pace.heed(ASKED)
-    clock.now = 15.5
-    told = pace.refusal()
-    assert told is not None
-    assert (told.status, told.body) == (ASKED.status, ASKED.body)
-    assert 4 < float(told.header("Retry-After") or 0) <= 6
-
-
-def test_then_one_tries_and_the_others_wait_for_what_comes_of_it() -> None:
-    clock = Clock()
-    pace = Pace(clock)
-    pace.heed(ASKED)
-    clock.now = 22.0
-    assert [pace.refusal() is None for _ in range(3)] == [True, False, False]
-    pace.heed(GOOD)
-    assert [pace.refusal() for _ in range(3)] == [None] * 3
-
-
-def test_refusals_that_say_nothing_are_further_and_further_apart() -> None:
-    clock = Clock()
-    pace, sent = Pace(clock), 0
-    for _ in range(6000):  # for ten minutes, ten ask each second
-        if pace.refusal() is None:
-            sent += 1
-            pace.heed(Response(429))
-        clock.now += 0.1
-    assert 10 < sent < 60

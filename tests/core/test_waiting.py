@@ -17,7 +17,7 @@ from airflow_provider_ims.models import Image
 from airflow_provider_ims.simulator.faults import Fault
 from airflow_provider_ims.simulator.seeds import PLAIN_IMAGE
 from airflow_provider_ims.waiting import LONGEST_PAUSE, Watch
-from tests.world import COPY, World
+from tests.world import COPY, World, both_drivers
 
 NEVER = 1e9
 
@@ -39,6 +39,7 @@ def messages(caplog: pytest.LogCaptureFixture, level: int) -> list[str]:
     return [record.getMessage() for record in caplog.records if record.levelno == level and "waiting" in record.name]
 
 
+@both_drivers
 def test_a_wait_ends_with_the_image_as_soon_as_it_is_active(world: World) -> None:
     world.cloud.change(copy_seconds=25.0, image_id_while_running=True)  # which is not to be taken for the end
     image = wait(world)
@@ -48,7 +49,7 @@ def test_a_wait_ends_with_the_image_as_soon_as_it_is_active(world: World) -> Non
 
 
 def test_looks_keep_a_tenth_apart_from_the_beat(world: World) -> None:
-    world.cloud.change(copy_seconds=1000.0)
+    world.cloud.change(copy_seconds=500.0)
     wait(world)
     assert 9 <= min(world.pauses) < 9.8
     assert 10.2 < max(world.pauses) <= 11
@@ -100,6 +101,7 @@ def test_a_look_that_fails_is_no_news(world: World, fault: Fault) -> None:
     assert looks(world) == 5
 
 
+@both_drivers
 def test_a_cloud_that_cannot_be_reached_is_no_news(world: World, caplog: pytest.LogCaptureFixture) -> None:
     waiting = watch(world, timeout=1000.0)
     world.reachable = False
@@ -168,6 +170,7 @@ def test_a_look_that_is_refused_is_an_error_at_once(world: World, status: int) -
     assert world.pauses == []
 
 
+@both_drivers
 def test_a_log_in_that_is_refused_ends_the_wait(world: World) -> None:
     waiting = watch(world)
     world.cloud.revoke_tokens()
@@ -239,7 +242,7 @@ def ordered(world: World) -> Watch:
     job_id = world.ask(
         partial(protocol.copy_image, image_id=PLAIN_IMAGE, name="copy", description=str(ORDER.fingerprint))
     )
-    return Watch(world.client, job_id, 10.0, world.now + timedelta(hours=1), ORDER)
+    return Watch(world.client, job_id, 30.0, world.now + timedelta(hours=1), ORDER)
 
 
 def test_the_last_look_is_at_all_images_instead_of_one(world: World) -> None:
