@@ -132,7 +132,9 @@ def _begin(folder: Path, load: Load) -> Part:
 def _wait(loads: Sequence[Load], gathered: Sequence[Crowd], parts: Sequence[Part]) -> list[Window]:
     """Let each one's jobs end when its window is over, and wait until its process has."""
     counting = dict(zip(parts, zip(loads, gathered, strict=True), strict=True))
-    until = time.monotonic() + 120 + max(load.window + 4 * load.first_looks_within for load in loads)
+    until = (
+        time.monotonic() + 120 + max(load.window + load.settles_within + 4 * load.first_looks_within for load in loads)
+    )
     while any(part.process.poll() is None for part in parts):
         pause(0.2)
         for part in [part for part in counting if "counted" in read_marks(part.output())]:

@@ -20,6 +20,8 @@ from typing import Any, Literal
 Kind = Literal["triggers", "poller"]
 Choice = Literal["", "sharing", "spreading", "token"]
 LONG = 3600.0
+ALONE = 0.06
+"""Seconds, and some more, that each trigger takes to start which shares nothing: a TLS context, above all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,11 @@ class Load:
         from airflow_provider_ims.triggers import SOONEST_RETURN
 
         return max(2 * SOONEST_RETURN, self.interval)
+
+    @property
+    def settles_within(self) -> float:
+        """Seconds from the begin until all go on as they will."""
+        return self.first_looks_within + 2 + (ALONE * self.count if self.without == "sharing" else 0.0)
 
 
 def conn_id(load: Load, number: int) -> str:
@@ -106,7 +113,7 @@ async def live(load: Load, ends: Coroutine[Any, Any, Counter[str]]) -> None:
     sys.stdout.write(meter.mark("begun").line)
     sys.stdout.flush()
     waiting = asyncio.create_task(ends)
-    for name, seconds in (("settled", load.first_looks_within + 2), ("counted", load.window)):
+    for name, seconds in (("settled", load.settles_within), ("counted", load.window)):
         await asyncio.sleep(seconds)
         sys.stdout.write(meter.mark(name).line)
         sys.stdout.flush()
