@@ -7,8 +7,8 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --no-emit-in
 ON_CHANGE := pyproject.toml airflow_provider_ims/__init__.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-breaking test-faults test-real test-deaths test-crashes test-hundred test-lowest picture lock \
-	clean
+.PHONY: help demo up test test-breaking test-faults test-real test-deaths test-crashes test-hundred test-lowest bench picture \
+	lock clean
 .DELETE_ON_ERROR:
 
 help: ## what the commands are
@@ -49,12 +49,16 @@ test-lowest: .venv-lowest/ready ## the tests on the oldest Airflow that is suppo
 	$(PY_LOWEST) -m pytest -m "not newest"
 	$(PY_LOWEST) -m pytest -m "not newest" tests/real/test_chain.py
 
+bench: .venv/bench-ready ## what waiting costs: ours beside the ways of today; renews the README's figures (45 minutes)
+	@$(PY) -m tests.bench
+
 picture: .venv/ready ## the README's picture, taken anew (needs Chromium and playwright)
 	@$(PY) -m tests.browser.picture
 
-lock: ## renew both lock files (needs uv)
+lock: ## renew the lock files (needs uv)
 	$(COMPILE) --upgrade --group newest pyproject.toml -o requirements.lock
 	$(COMPILE) --upgrade --group lowest --resolution lowest-direct pyproject.toml -o requirements-lowest.lock
+	$(COMPILE) --upgrade --group bench --constraint requirements.lock -o requirements-bench.lock
 
 clean: ## remove what the commands left behind
 	rm -rf .venv .venv-lowest build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
@@ -62,6 +66,10 @@ clean: ## remove what the commands left behind
 
 .venv/ready .venv-lowest/ready: %/ready: %/locked $(ON_CHANGE)
 	@$*/bin/python -m pip install $(PIP_FLAGS) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/bench-ready: requirements-bench.lock .venv/ready
+	@$(PY) -m pip install $(PIP_FLAGS) --no-deps --requirement $<
 	@touch $@
 
 .venv/locked: requirements.lock

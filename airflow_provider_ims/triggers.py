@@ -25,6 +25,9 @@ DEFAULT_TIMEOUT = 7200.0
 SOONEST_RETURN = 6.0
 """Seconds before which a task must not come back to a worker: Airflow takes one that does for a failed one."""
 
+LATE = 1.0
+"""Seconds after its time at which a first look is no longer taken at once, because others are likely to be late too."""
+
 BELIEVED = 1.0
 """Seconds for which a connection that was looked up is taken to be as it was, although its log-in is refused."""
 
@@ -50,7 +53,7 @@ class JobTrigger(BaseTrigger):
     :param poll_interval: seconds between looks.
     :param deadline: the instant of the last look, in ISO format with an offset (default: in two hours).
     :param first_look: the instant before which it does not look, likewise (default: in 6 s or somewhat later). Where
-        that has passed, as after a restart of the triggerer, it looks within ``poll_interval``.
+        that has passed, as when the triggerer starts again, it looks within ``poll_interval``.
     :param order: the fields of the ``idempotency.Order`` that the job carries out; with them the last look also sees
         whether the image is as ordered and the only one, and the event has ``copy_key``.
     :param xcom_keys: where given, even if empty, a success ends the task without a worker, after the image's id was
@@ -90,7 +93,7 @@ class JobTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         try:
-            await self._sleep_until_first_look()  # before anything that could fail, and so come back too soon
+            await asyncio.sleep(max(0.0, _seconds_until(self.first_look)))  # or what fails would come back too soon
             image = await self._wait()
         except ImsError as error:
             event = {"status": "error", **error.to_event()}
@@ -109,12 +112,6 @@ class JobTrigger(BaseTrigger):
         order = self.order or {}
         self.log.warning(KILLED, account(order.get("key") if order.get("marked") else None, self.job_id))
 
-    async def _sleep_until_first_look(self) -> None:
-        early = _seconds_until(self.first_look)
-        if early <= 0:  # the triggerer was started again, and with this trigger many others
-            early = random.uniform(0.0, max(0.0, min(self.poll_interval, _seconds_until(self.deadline))))  # noqa: S311
-        await asyncio.sleep(early)
-
     async def _wait(self) -> Image:
         from airflow_provider_ims.idempotency import Order
         from airflow_provider_ims.waiting import Watch
@@ -122,6 +119,7 @@ class JobTrigger(BaseTrigger):
         deadline, order = datetime.fromisoformat(self.deadline), Order(**self.order) if self.order else None
         async with AsyncExitStack() as stack:
             hook = await self._open(stack)
+            await self._let_others_pass(hook)
             watch = Watch(hook.client, self.job_id, self.poll_interval, deadline, order)
             while (image := await self._look(hook, watch)) is None:
                 await hook.sleep(watch.until_next_look())
@@ -139,6 +137,12 @@ class JobTrigger(BaseTrigger):
                 self.log.warning("The connection is looked up again in %.0f s: %s", self.poll_interval, error)
                 await asyncio.sleep(self.poll_interval)
         raise AssertionError("the last one raises")
+
+    async def _let_others_pass(self, hook: ImsAsyncHook) -> None:
+        """Where the first look is late: the triggerer has just started, and many others are late with it."""
+        if _seconds_until(self.first_look) < -LATE:
+            within = min(self.poll_interval, _seconds_until(self.deadline))
+            await hook.sleep(random.uniform(0.0, max(0.0, within)))  # noqa: S311 - no secret
 
     async def _look(self, hook: ImsAsyncHook, watch: Watch) -> Image | None:
         try:

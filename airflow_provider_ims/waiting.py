@@ -137,7 +137,9 @@ class Watch:
         self.failures += 1
         self._last_failure = str(error)
         spaced = min(LONGEST_PAUSE, self.pause * 2.0 ** min(self.failures - 1, 10))
-        self.pause = max(self.pause, spaced if error.retry_after is None else error.retry_after)
+        if error.retry_after is not None:  # many are told the same instant, and must not come back together
+            spaced = error.retry_after + jitter(0.0, self.poll_interval)
+        self.pause = max(self.pause, spaced)
         log.warning("No news of job %s, the next look is in %.0f s: %s", self.job_id, self.pause, error)
 
     def _not_found(self, error: ImsError) -> None:

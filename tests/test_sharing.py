@@ -235,6 +235,21 @@ def test_after_a_restart_they_do_not_look_together(ims_simulator: ImsSimulator) 
         assert 0 < len(within) < MANY / 2
 
 
+def test_who_had_to_wait_for_the_same_look_up_does_not_look_together(
+    ims_simulator: ImsSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id, look_up = copying(ims_simulator, 0.0), BaseHook.aget_connection
+
+    async def slow(conn_id: str) -> Any:
+        await asyncio.sleep(1.5)  # a triggerer that has just started is busy
+        return await look_up(conn_id)
+
+    monkeypatch.setattr(BaseHook, "aget_connection", slow)
+    strictly(lambda: events_of(job_id, poll_interval=2.0, first_look=datetime.now(UTC).isoformat()))
+    looks = [each.instant for each in ims_simulator.cloud.arrivals if each.route == "job"]
+    assert max(looks) - min(looks) > timedelta(seconds=1)
+
+
 def test_what_one_is_refused_the_others_do_not_ask(ims_simulator: ImsSimulator) -> None:
     job_id = copying(ims_simulator, 2.0)
     ims_simulator.cloud.faults.add(Fault("job", "status", status=429, retry_after=1, times=None))

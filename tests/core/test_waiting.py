@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -125,7 +126,19 @@ def test_a_look_waits_as_long_as_the_cloud_asks_but_not_beyond_the_deadline(
 ) -> None:
     world.cloud.faults.add(Fault("job", "status", status=503, retry_after=retry_after))
     assert wait(world, timeout=timeout).is_active
-    assert world.pauses == [waited]
+    (pause,) = world.pauses
+    assert waited <= pause <= min(waited + 10, timeout)
+
+
+def test_what_many_are_told_at_once_they_do_not_come_back_from_together(world: World) -> None:
+    first = watch(world)
+    waiting = [replace(first) for _ in range(40)]
+    world.cloud.faults.add(Fault("job", "status", status=429, retry_after=100, times=None))
+    for each in waiting:
+        world.perform(each.look())
+    pauses = sorted(each.pause for each in waiting)
+    assert 100 <= pauses[0] < 103
+    assert 107 < pauses[-1] <= 110
 
 
 @pytest.mark.parametrize("unknown", ["400", "404"])

@@ -1,0 +1,38 @@
+"""Copies with this provider: the operator waits, or a sensor does."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from airflow.sdk import DAG, Param, task, task_group
+
+from airflow_provider_ims.operators import CopyImageOperator
+from airflow_provider_ims.sensors import JobSensor
+
+PARAMS = {"image_ids": Param([], type="array"), "conn_id": "cloud", "domain_name": "", "project_id": ""}
+COMMON: dict[str, Any] = {"ims_conn_id": "{{ params.conn_id }}", "retries": 2, "retry_delay": 1}
+WAITING = COMMON | {"wait_for_completion": True, "poll_interval": 5}
+
+
+@task
+def plan(**context: Any) -> list[dict[str, str]]:
+    images = context["params"]["image_ids"]
+    return [{"image_id": image, "name": f"copy-{number}"} for number, image in enumerate(images)]
+
+
+with DAG("operator_waits", schedule=None, params=PARAMS):
+    CopyImageOperator.partial(task_id="copy_image", **WAITING).expand_kwargs(plan())
+
+if "end_in_triggerer" in inspect.signature(CopyImageOperator.__init__).parameters:
+    with DAG("ends_in_triggerer", schedule=None, params=PARAMS):
+        CopyImageOperator.partial(task_id="copy_image", end_in_triggerer=True, **WAITING).expand_kwargs(plan())
+
+with DAG("operator_and_sensor", schedule=None, params=PARAMS):
+
+    @task_group
+    def each(image_id: str, name: str) -> None:
+        copy = CopyImageOperator(task_id="copy_image", image_id=image_id, name=name, **COMMON)
+        JobSensor(task_id="wait_for_copy", job_id=copy.output, poke_interval=5, **COMMON)
+
+    each.expand_kwargs(plan())

@@ -1,0 +1,147 @@
+"""How the part ``ways`` is shown, and what its figures must keep."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+from tests.bench.report import Promise, Report, machine, svg, table
+from tests.bench.ways import INTERVAL, OPERATOR, POKE, SENSOR, SLOTS, TRIGGERER, WAYS, Results, Way, raw
+from tests.bench.ways_figures import Figures
+
+HEADINGS = (
+    "way",
+    "copies",
+    "task processes",
+    "slots held half-way",
+    "slot-seconds a copy",
+    "log-ins",
+    "HTTP requests",
+    "TCP connections",
+    "CPU",
+    "wall",
+    "end noticed after",
+    "task over after",
+    "false failures",
+)
+CAPTION = """
+One run of `make bench`: {machine}, Airflow {airflow} on {database}, LocalExecutor with {slots} slots, mapped copies
+of 20 to 40 s in one simulator without limits, a look every 5 s. *Task processes*: those that the executor started,
+for the list of images, and for a log-in where it is a task, included. *Slots held half-way*: worker slots held for a
+copy at the instant half-way between its begin and its end in the cloud, the mean. *Slot-seconds*: from when the
+executor started a process until it saw its end (which it does up to 5 s late), by its own log. *Log-ins*, *requests*,
+*connections*: as the cloud saw them. *CPU*: user and system, of all of Airflow's processes, tasks included and the
+database not, from the run's start until its last process was gone; an idle Airflow takes {idle:.2f} s a second of it.
+*End noticed after*: from a job's end to the arrival of the first look after it; *task over after*: likewise to the
+end of the copy's last task; both the median. *False failures*: tries that Airflow failed though nothing had; the
+sensors of today have five retries, one second apart, to come through.
+"""
+PANELS: dict[str, tuple[str, Callable[[Figures], float]]] = {
+    "task processes": ("{:.0f}", lambda figures: figures.task_processes),
+    "worker slot-seconds a copy": ("{:.1f}", lambda figures: figures.slot_seconds / figures.copies),
+    "CPU, seconds": ("{:.0f}", lambda figures: figures.airflow_cpu),
+    "end noticed after, seconds (median)": ("{:.1f}", lambda figures: figures.noticed_median),
+}
+"""The picture: what is shown, how it is written, and where it is."""
+
+OURS, THEIRS = "#e20074", "#8a8a8a"
+PROCESSES = {OPERATOR: 2, TRIGGERER: 1}
+"""Task processes a copy, at most."""
+
+ASKING = {OPERATOR: 1, SENSOR: 2, TRIGGERER: 1}
+"""How many of them ask the cloud, each on one connection; one that takes the trigger's event does not."""
+
+TRIGGERERS_CONNECTIONS = 4
+"""Connections that the triggerer may have to IAM and IMS, for all that wait in it."""
+
+
+def report(results: Results) -> Report:
+    """The part's outcome."""
+    return Report("ways", markdown(results), partial(draw, results), list(promises(results)), raw(results))
+
+
+def markdown(results: Results) -> str:
+    """The table, and what its columns mean."""
+    rows = [row(way, each) for way in WAYS for each in results.figures if each.way == way.dag_id]
+    rows.sort(key=lambda cells: int(cells[1]))
+    return f"{table(HEADINGS, rows)}\n\n{caption(results)}"
+
+
+def row(way: Way, figures: Figures) -> list[str]:
+    """A way's line."""
+    return [
+        way.title,
+        str(figures.copies),
+        str(figures.task_processes),
+        f"{figures.held_half_way:.2f}",
+        f"{figures.slot_seconds / figures.copies:.1f}",
+        str(figures.log_ins),
+        str(figures.requests),
+        str(figures.connections),
+        f"{figures.airflow_cpu:.0f} s",
+        f"{figures.wall:.0f} s",
+        f"{figures.noticed_median:.1f} s",
+        f"{figures.over_median:.1f} s",
+        str(figures.false_failures),
+    ]
+
+
+def caption(results: Results) -> str:
+    """What was measured, how, and on what."""
+    text = CAPTION.format(
+        machine=machine(), airflow=results.airflow, database=results.database, slots=SLOTS, idle=results.idle_cpu
+    )
+    return textwrap.fill(" ".join(text.split()), 120, break_long_words=False, break_on_hyphens=False)
+
+
+def promises(results: Results) -> Iterator[Promise]:
+    """Everything that must hold, for each number of copies."""
+    for copies in sorted({each.copies for each in results.figures}):
+        for way in (each for each in WAYS if each.is_ours):
+            if figures := results.of(way, copies):
+                yield from _of_ours(way, figures)
+        for way, part in ((OPERATOR, 0.75), (TRIGGERER, 0.5)):
+            ours, theirs = results.of(way, copies), results.of(POKE, copies)
+            if ours and theirs:
+                text = f"{way.dag_id}, {copies} copies: CPU, as a part of HttpSensor poke's"
+                yield Promise.at_most(text, ours.airflow_cpu / theirs.airflow_cpu, part)
+
+
+def _of_ours(way: Way, figures: Figures) -> Iterator[Promise]:
+    at_most = partial(_at_most, f"{way.dag_id}, {figures.copies} copies")
+    yield Promise(f"{way.dag_id}, {figures.copies} copies: the run", figures.state, figures.state == "success")
+    if most := PROCESSES.get(way):
+        yield at_most("task processes a copy", (figures.task_processes - 1) / figures.copies, most)
+    yield at_most("slots held half-way", figures.held_half_way, 0)
+    yield at_most("log-ins", figures.log_ins, 1)
+    yield at_most("connections", figures.connections, ASKING[way] * figures.copies + TRIGGERERS_CONNECTIONS)
+    yield at_most("false failures", figures.false_failures, 0)
+    yield at_most("seconds until the end is noticed, the median", figures.noticed_median, INTERVAL / 2 + 1)
+
+
+def _at_most(of: str, what: str, seen: float, most: float) -> Promise:
+    return Promise.at_most(f"{of}: {what}", seen, most)
+
+
+def draw(results: Results, path: Path) -> None:
+    """The largest number of copies: a panel a figure, a bar a way."""
+    from matplotlib.figure import Figure
+
+    copies = max(each.copies for each in results.figures)
+    shown = [(way, found) for way in reversed(WAYS) if (found := results.of(way, copies))]
+    names = [way.dag_id.replace("_", " ") for way, _ in shown]
+    colours = [OURS if way.is_ours else THEIRS for way, _ in shown]
+    figure = Figure(figsize=(12, 0.9 + 0.35 * len(shown)), layout="constrained")
+    figure.suptitle(f"{copies} copies of 20 to 40 s", fontsize=11)
+    panels = figure.subplots(1, len(PANELS), sharey=True)
+    for axes, (title, (form, value)) in zip(panels, PANELS.items(), strict=True):
+        bars = axes.barh(names, [value(found) for _, found in shown], color=colours)
+        axes.bar_label(bars, fmt=form, padding=3)
+        axes.set_title(title, fontsize=10)
+        axes.margins(x=0.2)
+        axes.xaxis.set_visible(False)
+        axes.tick_params(left=False)
+        axes.spines[["top", "right", "bottom"]].set_visible(False)
+    svg(figure, path)
