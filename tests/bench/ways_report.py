@@ -55,7 +55,7 @@ ASKING = {OPERATOR: 1, SENSOR: 2, TRIGGERER: 1}
 """How many of them ask the cloud, each on one connection; one that takes the trigger's event does not."""
 
 LATE = 0.05
-"""Slots held while waiting, at most: a process that ends slowly, its end seen late, may hold one until the next look."""
+"""Slots held while waiting, at most: the end of a process may be seen so late that it holds one until the next look."""
 
 TRIGGERERS_CONNECTIONS = 4
 """Connections that the triggerer may have to IAM and IMS, for all that wait in it."""
