@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import statistics
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from airflow_provider_ims.simulator import Cloud
@@ -21,8 +22,9 @@ class Figures:
     copies: int
     state: str
     task_processes: int
-    held_half_way: float
-    """Worker slots held for a copy at the instant half-way between its begin and its end in the cloud: the mean."""
+    held_while_waiting: float | None
+    """The part of the time between two looks at a job that was not over, for which one slot was held from the first
+    to the second; None where no job was looked at twice."""
     slot_seconds: float
     """All seconds for which worker slots were held, those of ``plan`` and of log-ins included."""
     log_ins: int
@@ -68,13 +70,12 @@ class Cost:
 def of_run(way: str, run: Run, cloud: Cloud, cost: Cost) -> Figures:
     """Put together what the parties to a run have seen of it."""
     counters, tasks = cloud.counters, run.tasks
-    spans = {_index(job.image_name): (job.submitted_at, job.ends_at) for job in cloud.jobs}
     return Figures(
         way=way,
         copies=len(cloud.jobs),
         state=run.state,
         task_processes=cost.task_processes,
-        held_half_way=_held_half_way(cost.slots, spans),
+        held_while_waiting=_held_while_waiting(cloud, cost.slots),
         slot_seconds=sum(slot.seconds for slot in cost.slots),
         log_ins=counters["POST log_in"],
         requests=sum(count for name, count in counters.items() if " " in name),
@@ -83,7 +84,7 @@ def of_run(way: str, run: Run, cloud: Cloud, cost: Cost) -> Figures:
         cpu_window=cost.cpu_window,
         wall=run.seconds,
         noticed=_noticed(cloud),
-        over=_over(tasks, {index: ended for index, (_, ended) in spans.items()}),
+        over=_over(tasks, {_index(job.image_name): job.ends_at for job in cloud.jobs}),
         false_failures=sum(task["try_number"] - 1 + (task["state"] != "success") for task in tasks),
     )
 
@@ -92,22 +93,35 @@ def _index(image_name: str) -> int:
     return int(image_name.removeprefix("copy-"))
 
 
-def _held_half_way(slots: list[Slot], spans: dict[int, tuple[datetime, datetime]]) -> float:
-    held = 0
-    for index, (begun, ended) in spans.items():
-        half_way = begun + (ended - begun) / 2
-        held += sum(slot.map_index == index and slot.begun <= half_way < slot.ended for slot in slots)
-    return held / len(spans)
+def _looks(cloud: Cloud) -> dict[str, list[datetime]]:
+    """When each job was looked at, up to the first look at which it was over."""
+    looks: dict[str, list[datetime]] = {job.id: [] for job in cloud.jobs}
+    ends = {job.id: job.ends_at for job in cloud.jobs}
+    for arrival in cloud.requests("job"):
+        job_id = arrival.path.rpartition("/")[2]
+        if not looks[job_id] or looks[job_id][-1] < ends[job_id]:
+            looks[job_id].append(arrival.instant)
+    return looks
+
+
+def _held_while_waiting(cloud: Cloud, slots: list[Slot]) -> float | None:
+    of_copy: dict[int, list[Slot]] = {}
+    for slot in slots:
+        of_copy.setdefault(slot.map_index, []).append(slot)
+    looks, waited, held = _looks(cloud), 0.0, 0.0
+    for job in cloud.jobs:
+        for look, next_look in itertools.pairwise(looks[job.id]):
+            gap = (next_look - look).total_seconds()
+            waited += gap
+            if any(each.begun <= look and next_look <= each.ended for each in of_copy.get(_index(job.image_name), [])):
+                held += gap
+    return held / waited if waited else None
 
 
 def _noticed(cloud: Cloud) -> list[float]:
-    looks = [(arrival.path.rpartition("/")[2], arrival.instant) for arrival in cloud.requests("job")]
-    first: dict[str, timedelta] = {}
-    for job in cloud.jobs:
-        after = [instant - job.ends_at for job_id, instant in looks if job_id == job.id and instant >= job.ends_at]
-        if after:
-            first[job.id] = min(after)
-    return sorted(delay.total_seconds() for delay in first.values())
+    looks = _looks(cloud)
+    delays = [(looks[job.id][-1] - job.ends_at).total_seconds() for job in cloud.jobs if looks[job.id]]
+    return sorted(delay for delay in delays if delay >= 0)
 
 
 def _over(tasks: list[dict[str, Any]], ends: dict[int, datetime]) -> list[float]:

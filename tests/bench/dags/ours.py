@@ -1,4 +1,8 @@
-"""Copies with this provider: the operator waits, or a sensor does."""
+"""Copies with this provider: the operator waits, or a sensor does.
+
+The sensors' ``weight_rule`` lets them begin before the copies that are still to be begun, for they hold no slot. The
+HTTP provider's would: with ``mode=poke`` no copy could begin for them, with ``mode=reschedule`` each look is a process.
+"""
 
 from __future__ import annotations
 
@@ -33,6 +37,6 @@ with DAG("operator_and_sensor", schedule=None, params=PARAMS):
     @task_group
     def each(image_id: str, name: str) -> None:
         copy = CopyImageOperator(task_id="copy_image", image_id=image_id, name=name, **COMMON)
-        JobSensor(task_id="wait_for_copy", job_id=copy.output, poke_interval=5, **COMMON)
+        JobSensor(task_id="wait_for_copy", job_id=copy.output, poke_interval=5, weight_rule="upstream", **COMMON)
 
     each.expand_kwargs(plan())
