@@ -148,20 +148,20 @@ class CopyImageOperator(BaseOperator):
 
     def execute(self, context: Context) -> str:
         check_end_in_triggerer(self)
-        return self._copy(context, deadline(context, self.timeout))
+        return self._copy(context, deadline(context, self.timeout), may_follow=context["ti"].try_number > 1)
 
     def submit_again(self, context: Context, event: Mapping[str, str]) -> str:
         """Go on after a pause for want of a free slot."""
         known = event.get("deadline")  # another trigger's event has none: SQLite re-uses triggers' ids
         last_look = datetime.fromisoformat(known) if known else deadline(context, self.timeout)
-        return self._copy(context, last_look, is_resumed=True)
+        return self._copy(context, last_look, may_follow=False)
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> str:
         """Take what the trigger has seen."""
         with self._accounted():
             if event.get("copy_key") != self._key_that_waits(context, event):  # SQLite re-uses triggers' ids
                 self.log.warning("An event of job %s is not for this task, which goes on waiting", event.get("job_id"))
-                return self._copy(context, deadline(context, self.timeout), is_resumed=True)
+                return self._copy(context, deadline(context, self.timeout), may_follow=True)
             self._known = {"key": event["copy_key"], "job_id": event["job_id"]}
             self._succeed(context, success(event)["image_id"])
             return str(event["job_id"])
@@ -208,7 +208,7 @@ class CopyImageOperator(BaseOperator):
     def _longest_description(self) -> int:
         return LONGEST_MARKED_DESCRIPTION if self.fingerprint else LONGEST_DESCRIPTION
 
-    def _copy(self, context: Context, last_look: datetime, is_resumed: bool = False) -> str:
+    def _copy(self, context: Context, last_look: datetime, *, may_follow: bool) -> str:
         from airflow_provider_ims.copying import Submission
         from airflow_provider_ims.waiting import Watch
 
@@ -216,7 +216,6 @@ class CopyImageOperator(BaseOperator):
             notes, noted = self._take_up(context)
             order, allowed = self._order(), truth("allow_decryption", self.allow_decryption)
             with self.get_hook() as hook:
-                may_follow = context["ti"].try_number > 1 and not is_resumed
                 submission = Submission(hook.client, order, notes, may_follow, self.submit_grace, allowed)
                 job_id = self._submit(hook, submission, noted, last_look)
                 known = account(order.key if order.marked else None, job_id)

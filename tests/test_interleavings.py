@@ -1,17 +1,18 @@
 """One task's tries, killed, paused, cleared and lied to in any order: never two images, never a success without one.
 
-Copies are begun (``Submission``) and waited for (``Watch``) step by step, as operator and trigger do, on a simulated
-cloud whose list lags as much as the promise allows. What Airflow does is modelled: notes that each try finds, and that
-it refuses to a process which outlived its try, and ``max_tries``, which a clear raises.
+Operator, trigger and hooks are the real ones, on a simulated cloud whose list lags as much as the promise allows.
+What stands in for Airflow is in ``tests/model``: tries, clears, deferrals, the state store and its fence.
 """
 
 from __future__ import annotations
 
-import dataclasses
+import logging
 from collections import Counter
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -23,189 +24,143 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from airflow_provider_ims.copying import SUBMIT_GRACE, Submission
-from airflow_provider_ims.errors import ImsError, ImsPermanentError, StateStoreError
-from airflow_provider_ims.idempotency import Fingerprint, Order, copy_key
-from airflow_provider_ims.models import Request
-from airflow_provider_ims.simulator.faults import Fault, FaultKind, FaultRoute
-from airflow_provider_ims.simulator.images import status_of
-from airflow_provider_ims.simulator.nouns import StoredImage
-from airflow_provider_ims.simulator.seeds import PLAIN_IMAGE
-from airflow_provider_ims.waiting import Watch
-from tests.world import Walk, World
+from airflow_provider_ims.copying import SUBMIT_GRACE
+from airflow_provider_ims.idempotency import Fingerprint
+from airflow_provider_ims.simulator.faults import Fault, FaultKind
+from tests.model.task import Task
+from tests.model.troubles import APPEARANCES, BOUNDARIES, FAULTS, LOST, PAUSES
+from tests.model.worker import SkewedWorld
 
-ROUTES: tuple[FaultRoute, ...] = ("log_in", "copy", "job", "image", "list")
-KINDS: tuple[FaultKind, ...] = ("reset_before", "reset_after", "truncated", "bad_json", "hang", "empty", "html")
-FAULTS = [Fault(route, kind) for route in ROUTES for kind in KINDS]
-FAULTS += [Fault(route, "status", status=status) for route in ROUTES for status in (401, 408, 429, 500, 502, 503, 504)]
-FAULTS += [Fault(route, "status", status=504, when="after") for route in ROUTES]
-FAULTS += [Fault("copy", "status", status=400, code=code) for code in ("IMG.0060", "IMG.0018", "IMG.0187")]
-FAULTS += [Fault("copy", "status", status=400, code="IMG.0061", when="after"), Fault("copy", "job_fails")]
-APPEARANCES: list[dict[str, Any]] = [
-    {"image_appears": "submit", "list_lag": 0.0, "description_lag": 0.0},
-    {"image_appears": "submit", "list_lag": SUBMIT_GRACE, "description_lag": 0.0},
-    {"image_appears": "submit", "list_lag": 0.0, "description_lag": SUBMIT_GRACE},
-    {"image_appears": "running", "list_lag": 40.0, "description_lag": 30.0},
-]
-
-
-class Notebook:
-    """The state store as one process sees it: shared by all tries, closed to one that outlived its own."""
-
-    def __init__(self, kept: dict[str, Any]) -> None:
-        self.kept, self.is_closed = kept, False
-
-    def write(self, **facts: Any) -> None:
-        if self.is_closed:
-            raise StateStoreError("The task instance is not running.")
-        self.kept.clear()
-        self.kept.update(facts)
-
-
-class Process:
-    """One process of a try that begins the copy."""
-
-    def __init__(self, submission: Submission, noted: dict[str, Any], world: World, notes: Notebook) -> None:
-        self.submission, self.notes = submission, notes
-        self.walk = Walk(world, submission.submit(noted))
-
-    @property
-    def is_about_to_send(self) -> bool:
-        return isinstance(self.walk.step, Request) and self.walk.step.url.endswith("/copy")
+APART = SUBMIT_GRACE + 40
 
 
 class OneTask(RuleBasedStateMachine):
-    """One task of one run, and another run that shares its ``copy_key``."""
+    """One task of one run, and another run that may share its ``copy_key``."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.world = World(copy_seconds=100.0, concurrent_copies=1000, quota=1000)
-        self.clock_is_off = timedelta(0)
-        self.client = dataclasses.replace(self.world.client, now=lambda: self.world.now + self.clock_is_off)
-        self.world.perform(self.client.token())
-        self.kept: dict[str, Any] = {}
-        self.other_kept: dict[str, Any] = {}
-        self.tries, self.clearing = 0, 0
-        self.process: Process | None = None
-        self.paused: list[Process] = []
-        self.watch: Watch | None = None
+        self.world = SkewedWorld(copy_seconds=100.0, concurrent_copies=1000, quota=1000, images=0)
 
-    @initialize(has_store=st.booleans())
-    def begin(self, has_store: bool) -> None:
-        self.has_store = has_store
-
-    @property
-    def order(self) -> Order:
-        return Order(
-            copy_key("dag", "run", "task", -1, clearing=str(self.clearing), started="2026"), PLAIN_IMAGE, "golden"
-        )
+    @initialize(
+        has_store=st.booleans(),
+        deferrable=st.sampled_from([True, True, True, False]),
+        wait_for_completion=st.sampled_from([True, True, True, False]),
+        key=st.sampled_from([{}, {}, {"copy_key": "golden"}]),
+        appearance=st.sampled_from(APPEARANCES),
+    )
+    def begin(self, has_store: bool, key: dict[str, str], appearance: dict[str, Any], **arguments: bool) -> None:
+        self.world.cloud.change(**appearance)
+        self.task = Task(self.world, "a_run", has_store, **arguments, **key)
+        self.other = Task(self.world, "another_run", has_store, **arguments, **key)
 
     # What Airflow does.
 
-    @precondition(lambda self: self.process is None)
+    def can_run(self) -> bool:
+        return self.task.state in ("scheduled", "up_for_reschedule", "running")
+
+    def run_until(self, boundary: str) -> None:
+        """Let the process of the try that is on stand there, if it comes there: a new one where there is none."""
+        if self.task.process is None:
+            self.task.start()
+        self.task.go(until=boundary)
+
+    def is_about_to_send(self) -> bool:
+        return self.task.process is not None and self.task.process.at == "before copy"
+
+    @precondition(can_run)
+    @rule(boundary=st.sampled_from(BOUNDARIES))
+    def run_it(self, boundary: str) -> None:
+        self.run_until(boundary)
+
+    @precondition(can_run)
     @rule()
-    def try_it(self) -> None:
-        self.tries, self.watch = self.tries + 1, None
-        notes = Notebook(self.kept if self.has_store else {})
-        submission = Submission(self.client, self.order, notes, may_follow=self.tries > 1)
-        self.process = Process(submission, dict(notes.kept), self.world, notes)
+    def run_it_to_the_end(self) -> None:
+        self.run_until("the end")
 
-    @precondition(lambda self: self.process is not None)
-    @rule(steps=st.integers(1, 6))
-    def go_on(self, steps: int) -> None:
-        for _ in range(steps):
-            if self.process and self.process.walk.step is not None:
-                self.process.walk.go()
-        self.see_to_the_end_of_the_process()
+    @precondition(can_run)
+    @rule(kind=st.sampled_from(LOST))
+    def run_it_and_lose_the_answer_to_its_copy(self, kind: FaultKind) -> None:
+        self.world.cloud.faults.add(Fault("copy", kind, when="after"))
+        self.run_until("the end")
 
-    @precondition(lambda self: self.process is not None)
-    @rule()
-    def go_on_to_the_end(self) -> None:
-        while self.process and self.process.walk.step is not None:
-            self.process.walk.go()
-        self.see_to_the_end_of_the_process()
+    @precondition(can_run)
+    @rule(boundary=st.sampled_from([*BOUNDARIES, "after copy", "after copy"]))
+    def kill_it(self, boundary: str) -> None:
+        self.run_until(boundary)
+        self.task.kill()
 
-    def see_to_the_end_of_the_process(self) -> None:
-        if self.process is None or self.process.walk.step is not None:
-            return
-        error, job_id = self.process.walk.error, self.process.walk.result
-        refused_twice = error is not None and error.status == 401  # a token revoked again as soon as it was renewed
-        assert refused_twice or not isinstance(error, ImsPermanentError), error
-        if error is None:
-            deadline = self.client.now() + timedelta(hours=2)
-            self.watch = Watch(self.client, job_id, 10.0, deadline, self.process.submission.order)
-        self.process = None
+    def can_be_paused(self) -> bool:
+        """Without a store nothing tells a process that its try is over; and nothing calls a sent request back."""
+        return self.can_run() and self.task.has_store and not self.is_about_to_send()
 
-    @precondition(lambda self: self.process is not None)
-    @rule()
-    def kill_it(self) -> None:
-        self.process = None
+    @precondition(can_be_paused)
+    @rule(boundary=st.sampled_from(PAUSES))
+    def pause_it_until_its_try_is_given_up(self, boundary: str) -> None:
+        self.run_until(boundary)
+        if self.task.process:
+            self.task.pause()
 
-    @precondition(lambda self: self.process is not None)
-    @rule()
-    def kill_it_with_the_copy_on_its_way(self) -> None:
-        assert self.process is not None
-        while self.process.walk.step is not None and not self.process.is_about_to_send:
-            self.process.walk.go()
-        if self.process.walk.step is not None:
-            self.process.walk.go()
-        self.process = None
+    @precondition(can_be_paused)
+    @rule(boundary=st.sampled_from(PAUSES))
+    def pause_it_until_the_next_try_is_over(self, boundary: str) -> None:
+        self.pause_it_until_its_try_is_given_up(boundary)
+        if self.task.paused:
+            if self.can_run():
+                self.run_until("the end")
+            self.task.wake()
 
-    @precondition(lambda self: self.process is None or not self.process.is_about_to_send)
-    @rule()
-    def another_run_asks_for_the_same_copy_meanwhile(self) -> None:
-        """With the same ``copy_key``, and longer than the grace before and after whatever this one sends."""
-        self.world.wait(SUBMIT_GRACE + 40)
-        notes = Notebook(self.other_kept if self.has_store else {})
-        other = Process(Submission(self.client, self.order, notes), dict(notes.kept), self.world, notes)
-        while other.walk.step is not None:
-            other.walk.go()
-        self.world.wait(SUBMIT_GRACE + 40)
-
-    @precondition(lambda self: self.process is not None and self.has_store and not self.process.is_about_to_send)
-    @rule()
-    def pause_it_until_its_try_is_given_up(self) -> None:
-        assert self.process is not None
-        self.process.notes.is_closed = True
-        self.paused.append(self.process)
-        self.process = None
-
-    @precondition(lambda self: self.paused)
+    @precondition(lambda self: self.task.paused)
     @rule()
     def wake_one_that_outlived_its_try(self) -> None:
-        process = self.paused.pop()
-        while process.walk.step is not None:
-            assert not process.is_about_to_send
-            process.walk.go()
+        self.task.wake()
 
     @rule()
     def clear_it(self) -> None:
-        self.process, self.watch = None, None
-        self.clearing = max(self.clearing + 1, self.tries)
+        self.task.clear()
 
-    @precondition(lambda self: self.watch is not None)
+    @precondition(lambda self: "copy_key" in self.task.arguments and not self.is_about_to_send())
+    @rule()
+    def another_run_asks_for_the_same_copy_meanwhile(self) -> None:
+        """Longer than the grace before and after whatever this one sends."""
+        self.world.wait(APART)
+        if self.other.state in ("success", "failed", "deferred"):
+            self.other.clear()
+        self.other.start()
+        self.other.go()
+        self.world.wait(APART)
+
+    def is_deferred(self) -> bool:
+        return self.task.state == "deferred"
+
+    @precondition(is_deferred)
     @rule(looks=st.integers(1, 8))
     def wait_for_it(self, looks: int) -> None:
-        before = len(self.world.requests)
-        for _ in range(looks):
-            if self.watch is None:
-                break
-            self.look(self.watch)
-        assert {each.method for each in self.world.requests[before:] if "/auth/" not in each.url} <= {"GET"}
+        self.task.go_on_waiting(looks)
 
-    def look(self, watch: Watch) -> None:
-        try:
-            image = self.world.perform(watch.look())
-        except ImsError:
-            self.watch = None
-            return
-        if image is None:
-            self.world.wait(watch.pause)
-            return
-        stored = self.world.cloud.state.images[image.id]
-        assert status_of(stored, self.world.cloud.state) == "active"
-        assert stored.name == "golden"
-        self.watch = None
+    @precondition(is_deferred)
+    @rule()
+    def give_up_waiting(self) -> None:
+        self.task.give_up_waiting()
+
+    @precondition(lambda self: self.is_deferred() and self.task.orphans)
+    @rule()
+    def let_an_event_come_to_the_wrong_task(self) -> None:
+        """SQLite uses the ids of triggers again, and so an event of one that was given up may come."""
+        if event := self.task.event(self.task.orphans.pop()):
+            self.task.resume(event)
+
+    @precondition(is_deferred)
+    @rule()
+    def clear_it_and_let_the_event_of_before_come(self) -> None:
+        self.task.clear()
+        self.run_until("the end")
+        if self.is_deferred():
+            self.let_an_event_come_to_the_wrong_task()
+
+    @precondition(lambda self: self.task.has_store)
+    @rule(trouble=st.sampled_from(["before", "after"]))
+    def let_airflow_not_answer(self, trouble: str) -> None:
+        self.task.troubles.append(trouble)
 
     # What the cloud does.
 
@@ -213,11 +168,7 @@ class OneTask(RuleBasedStateMachine):
     def let_something_go_wrong(self, fault: Fault) -> None:
         self.world.cloud.faults.add(fault)
 
-    @rule(kind=st.sampled_from(["reset_before", "reset_after", "hang", "empty"]))
-    def let_an_answer_to_the_copy_be_lost(self, kind: FaultKind) -> None:
-        self.world.cloud.faults.add(Fault("copy", kind, when="after"))
-
-    @rule(appearance=st.sampled_from(APPEARANCES), fate=st.sampled_from(["killed", "removed"]))
+    @rule(appearance=st.sampled_from(APPEARANCES), fate=st.sampled_from(["killed", "removed", "saving"]))
     def show_images_otherwise(self, appearance: dict[str, Any], fate: str) -> None:
         self.world.cloud.change(**appearance, image_after_fail=fate)
 
@@ -231,50 +182,65 @@ class OneTask(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([-3600.0, -60.0, 60.0, 3600.0, 100_000.0]))
     def set_the_clock(self, seconds: float) -> None:
-        self.clock_is_off += timedelta(seconds=seconds)
+        self.world.clock_is_off += timedelta(seconds=seconds)
 
-    @precondition(lambda self: self.usable())
+    @precondition(lambda self: self.world.usable_copies())
     @rule()
     def delete_one_by_hand(self) -> None:
-        self.usable()[0].deleted_at = self.world.now
+        self.world.usable_copies()[0].deleted_at = self.world.now
 
     # What must hold.
 
-    def usable(self) -> list[StoredImage]:
-        """The images that copies have made, or are making, and that are or may become usable."""
-        state = self.world.cloud.state
-        made = [image for image in state.images.values() if image.job and image.deleted_at is None]
-        return [image for image in made if image.job and image.job.phase(self.world.now) != "FAIL"]
-
     @invariant()
     def no_key_has_two_images(self) -> None:
-        words = (Fingerprint.read(image.description) for image in self.usable())
+        words = (Fingerprint.read(image.description) for image in self.world.usable_copies())
         count = Counter((word.stem, word.clearing) for word in words if word)
         assert not [key for key, images in count.items() if images > 1]
 
     def teardown(self) -> None:
         """Once all is well again, the task succeeds, with one image."""
+        try:
+            if hasattr(self, "task"):
+                self.let_all_be_well()
+        finally:
+            for process in self.task.paused if hasattr(self, "task") else []:
+                process.kill()
+
+    def let_all_be_well(self) -> None:
+        self.task.kill()
+        self.task.troubles.clear()
         self.world.cloud.faults.clear()
+        self.world.cloud.change(image_after_fail="killed")
         self.world.wait(1000.0)
-        self.process = None
         for _ in range(6):
-            if self.watch is None:
-                self.try_it()
-                self.go_on_to_the_end()
-            while self.watch is not None:
-                self.look(self.watch)
-            mine = [image for image in self.usable() if self.is_mine(image)]
-            if mine and status_of(mine[0], self.world.cloud.state) == "active":
+            if self.task.state == "success" and self.task.copies():
                 break
-        assert len(mine) == 1
+            if self.task.state in ("success", "failed"):
+                self.task.clear()
+            while self.task.state not in ("success", "failed"):
+                self.task.go_on_waiting() if self.task.state == "deferred" else self.task.start()
+                self.task.go()
+        assert self.task.state == "success"
+        self.world.wait(1000.0)
+        assert [self.task.status_of(image.id) for image in self.task.copies()] == ["active"]
 
-    def is_mine(self, image: StoredImage) -> bool:
-        found, mine = Fingerprint.read(image.description), self.order.fingerprint
-        return bool(found and mine and (found.stem, found.clearing) == (mine.stem, mine.clearing))
+
+@pytest.fixture
+def quiet() -> Iterator[None]:
+    """Nothing is logged, which would take most of the time."""
+    logging.disable()
+    yield
+    logging.disable(logging.NOTSET)
 
 
+SETTINGS = settings(
+    max_examples=300,
+    stateful_step_count=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+
+
+@pytest.mark.usefixtures("quiet")
 def test_never_two_images_whatever_happens_in_whatever_order() -> None:
-    slow = [HealthCheck.too_slow, HealthCheck.filter_too_much]
-    run_state_machine_as_test(
-        OneTask, settings=settings(max_examples=150, stateful_step_count=40, deadline=None, suppress_health_check=slow)
-    )
+    run_state_machine_as_test(OneTask, settings=SETTINGS)

@@ -40,7 +40,7 @@ def token_store(directory: Path | None = None) -> TokenStore:
 
 
 @cache
-def _loop() -> asyncio.Runner:
+def loop() -> asyncio.Runner:
     """One event loop for all worlds: a new one for each conversation would take most of a test's time."""
     runner = asyncio.Runner()
     atexit.register(runner.close)
@@ -72,7 +72,7 @@ class World:
 
     def perform(self, conversation: Conversation[T], patience: float = 0.0) -> T:
         if self.on_loop:
-            return _loop().run(run_async(conversation, self._send_async, patience, self._sleep_async))
+            return loop().run(run_async(conversation, self._send_async, patience, self._sleep_async))
         return run(conversation, self._send, patience, self._sleep)
 
     def ask(self, make: Callable[[Service], Call[T]], patience: float = 0.0) -> T:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import time
 from collections import Counter
@@ -12,7 +11,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from airflow_provider_ims.operators import CopyImageOperator
 from airflow_provider_ims.simulator import Cloud, Settings, SimulatorThread, connection_to, running
 from airflow_provider_ims.simulator.seeds import numbered_image
 from tests.bench.measuring import ExecutorLog, cpu_of
@@ -60,9 +58,7 @@ OWN_TASK = Way("own_task", "own `@task`, requests in a loop", "http")
 OPERATOR = Way("operator_waits", "`CopyImageOperator` that waits", "ims")
 SENSOR = Way("operator_and_sensor", "`CopyImageOperator` and `JobSensor`", "ims")
 TRIGGERER = Way("ends_in_triggerer", "`CopyImageOperator` that waits, `end_in_triggerer=True`", "ims")
-WAYS = [RESCHEDULE, POKE, OWN_TASK, OPERATOR, SENSOR]
-if "end_in_triggerer" in inspect.signature(CopyImageOperator.__init__).parameters:
-    WAYS.append(TRIGGERER)
+WAYS = [RESCHEDULE, POKE, OWN_TASK, OPERATOR, SENSOR, TRIGGERER]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ HTTP provider's would: with ``mode=poke`` no copy could begin for them, with ``m
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 from airflow.sdk import DAG, Param, task, task_group
@@ -28,9 +27,8 @@ def plan(**context: Any) -> list[dict[str, str]]:
 with DAG("operator_waits", schedule=None, params=PARAMS):
     CopyImageOperator.partial(task_id="copy_image", **WAITING).expand_kwargs(plan())
 
-if "end_in_triggerer" in inspect.signature(CopyImageOperator.__init__).parameters:
-    with DAG("ends_in_triggerer", schedule=None, params=PARAMS):
-        CopyImageOperator.partial(task_id="copy_image", end_in_triggerer=True, **WAITING).expand_kwargs(plan())
+with DAG("ends_in_triggerer", schedule=None, params=PARAMS):
+    CopyImageOperator.partial(task_id="copy_image", end_in_triggerer=True, **WAITING).expand_kwargs(plan())
 
 with DAG("operator_and_sensor", schedule=None, params=PARAMS):
 
