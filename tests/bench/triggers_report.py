@@ -42,7 +42,8 @@ by their number; from 1,000 to 5,000 triggers it grows by {slope} kB a trigger. 
 should a coroutine wakes that sleeps for 10 ms again and again, afterwards and until all have ended. *Gap*: between two
 looks at one job; *end noticed after*: from a job's end to the arrival of the first look after it; both as parts of the
 interval; the jobs end within half an interval, those of the triggerer {ends:.0f} a second, for it stands still where it
-has more ends to write to the database than it can. *Log-ins*, *connections*: as the cloud saw them in all; *look-ups*: of the Airflow connection.
+has more ends to write to the database than it can. *Log-ins*, *connections*: as the cloud saw them in all; *look-ups*:
+of the Airflow connection.
 """
 MOST_TIMES_FLOOR = 1.5
 MOST_LAG = 50.0
