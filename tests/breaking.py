@@ -141,6 +141,13 @@ BREAKS = (
     ),
     Break("a clear is another copy", "tasks.py", 'else f"{ti.max_tries}"', 'else "0"', "test_operators.py"),
     Break(
+        "a foreign event makes no second image",
+        "operators.py",
+        "deadline(context, self.timeout), may_follow=True)",
+        "deadline(context, self.timeout), may_follow=False)",
+        "test_foreign_events.py",
+    ),
+    Break(
         "who finds no free slot comes back",
         "operators.py",
         "            come_back(\n",

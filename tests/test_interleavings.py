@@ -47,9 +47,12 @@ class OneTask(RuleBasedStateMachine):
         wait_for_completion=st.sampled_from([True, True, True, False]),
         key=st.sampled_from([{}, {}, {"copy_key": "golden"}]),
         appearance=st.sampled_from(APPEARANCES),
+        active_lag=st.sampled_from([0.0, 200.0]),
     )
-    def begin(self, has_store: bool, key: dict[str, str], appearance: dict[str, Any], **arguments: bool) -> None:
-        self.world.cloud.change(**appearance)
+    def begin(
+        self, has_store: bool, key: dict[str, str], appearance: Any, active_lag: float, **arguments: bool
+    ) -> None:
+        self.world.cloud.change(**appearance, active_lag=active_lag)  # for good: what is active remains so
         self.task = Task(self.world, "a_run", has_store, **arguments, **key)
         self.other = Task(self.world, "another_run", has_store, **arguments, **key)
 

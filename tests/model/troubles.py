@@ -15,12 +15,11 @@ FAULTS += [Fault(route, "status", status=status) for route in ROUTES for status 
 FAULTS += [Fault(route, "status", status=504, when="after") for route in ROUTES]
 FAULTS += [Fault("copy", "status", status=400, code=code) for code in ("IMG.0060", "IMG.0018", "IMG.0187")]
 FAULTS += [Fault("copy", "status", status=400, code="IMG.0061", when="after"), Fault("copy", "job_fails")]
-AT_ONCE: dict[str, Any] = {"image_appears": "submit", "list_lag": 0.0, "description_lag": 0.0, "active_lag": 0.0}
+AT_ONCE: dict[str, Any] = {"image_appears": "submit", "list_lag": 0.0, "description_lag": 0.0}
 APPEARANCES: list[dict[str, Any]] = [
     AT_ONCE,
     AT_ONCE | {"list_lag": SUBMIT_GRACE},
     AT_ONCE | {"description_lag": SUBMIT_GRACE},
-    AT_ONCE | {"list_lag": SUBMIT_GRACE, "active_lag": 200.0},
     AT_ONCE | {"image_appears": "running", "list_lag": 40.0, "description_lag": 30.0},
 ]
 BOUNDARIES = [f"{when} {what}" for what in ("list", "note", "copy", "job") for when in ("before", "after")] + ["asleep"]

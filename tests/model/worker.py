@@ -49,12 +49,13 @@ class SkewedWorld(World):
 class Process:
     """One process. ``at``: where it stands, such as ``before copy`` or ``after note``; None once it is over.
 
-    ``clearing``: the ``max_tries`` it knows. ``is_fenced``: Airflow gave its try up, and takes no notes of it.
-    ``sent``: the names of its requests.
+    ``began``: when, by the cloud's clock. ``clearing``: the ``max_tries`` it knows. ``is_fenced``: Airflow gave its try
+    up, and takes no notes of it. ``sent``: the names of its requests.
     """
 
     def __init__(self, world: SkewedWorld, clearing: int, work: Callable[[Process], Any]) -> None:
         self.world, self.client, self.clearing = world, world.client, clearing
+        self.began = world.now
         self.is_fenced = self.is_dead = False
         self.sent: list[str] = []
         self.returned: Any = None
@@ -125,7 +126,7 @@ class Hook(ImsBaseHook):
 
 
 class Store:
-    """Airflow's task state store as one process sees it. ``kept`` is shared by all tries; ``troubles``: see there."""
+    """Airflow's task state store as one process sees it; ``kept`` and ``troubles`` are shared by all tries."""
 
     def __init__(self, process: Process, kept: dict[str, str], troubles: Troubles) -> None:
         self._process, self._kept, self._troubles = process, kept, troubles
