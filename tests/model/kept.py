@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from airflow.sdk.exceptions import AirflowFailException, AirflowRescheduleException, TaskDeferred
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowRescheduleException, TaskDeferred
 
-from airflow_provider_ims.errors import ImsPermanentError
+from airflow_provider_ims.errors import ImsError, ImsPermanentError
 from airflow_provider_ims.models import IMAGE_JOB
 from airflow_provider_ims.simulator.images import status_of
 from airflow_provider_ims.simulator.nouns import StoredImage
@@ -78,7 +78,8 @@ class Kept:
             self._succeed(process)
 
     def _fail(self, error: BaseException) -> None:
-        """For good only where log-ins are refused, or somebody has deleted an image."""
+        """With an error of ours or Airflow's; for good only where log-ins are refused, or somebody deleted an image."""
+        assert isinstance(error, ImsError | AirflowException), error
         is_permanent = isinstance(error, ImsPermanentError | AirflowFailException)
         self.state = "failed" if is_permanent else "scheduled"
         is_refused = getattr(error.__cause__ or error, "status", None) == 401
