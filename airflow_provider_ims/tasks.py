@@ -8,13 +8,14 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, cast
 
+from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowRescheduleException
 
 from airflow_provider_ims.errors import ArgumentError, ImsError, StateStoreError, ThrottledError
 from airflow_provider_ims.idempotency import account, copy_key
 
 if TYPE_CHECKING:
-    from airflow.sdk import BaseOperator, Context
+    from airflow.sdk import Context
 
     from airflow_provider_ims.waiting import Watch
 
@@ -79,10 +80,10 @@ def check_end_in_triggerer(task: Any) -> None:
         raise ArgumentError(
             "end_in_triggerer needs deferrable=True: otherwise the task waits in a worker, and ends there."
         )
-    runs_in_worker = {"post_execute": "_post_execute_hook"}
-    for name in ("outlets", "on_success_callback", "post_execute"):
-        if getattr(task, runs_in_worker.get(name, name)):
-            raise ArgumentError(f"{name} is set, which only a worker heeds: leave it out, or end_in_triggerer.")
+    lost = {name: getattr(task, name, None) for name in ("outlets", "on_success_callback", "returns_dag_result")}
+    lost["post_execute"] = task._post_execute_hook or type(task).post_execute is not BaseOperator.post_execute
+    if names := [name for name, is_set in lost.items() if is_set]:
+        raise ArgumentError(f"{names[0]} is set, which only a worker heeds: leave it out, or end_in_triggerer.")
 
 
 def default_copy_key(context: Context, retries: int, noted: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
-from math import ceil
+from math import ceil, inf
 from typing import Any, TypeVar, cast
 
 from airflow_provider_ims.auth import Conversation, Pause, jitter
@@ -62,12 +62,14 @@ class Pace:
     """Whether the cloud takes requests now, for all who share it.
 
     What one of them is refused for flow control, the others do not ask for as long as the cloud says, else for a time
-    that grows with each refusal; after that, one of them tries. ``clock``: seconds that nobody can set.
+    that grows with each refusal, and for a minute at most; after that, one of them tries. Answers to what was sent
+    before the last refusal came tell of the time before it. ``clock``: seconds that nobody can set.
     """
 
     clock: Callable[[], float] = time.monotonic
     refusals: int = 0
     _last: Response | None = None
+    _came: float = -inf
     _until: float = 0.0
 
     def refusal(self) -> Response | None:
@@ -77,16 +79,21 @@ class Pace:
         left = self._until - self.clock()
         if left > 0:
             return self._last.with_header("Retry-After", str(ceil(left)))
-        self._until = self.clock() + backoff(self.refusals, self._last)  # the others wait for what comes of this one
+        self._hold(self._last)  # the others wait for what comes of this one
         return None
 
-    def heed(self, response: Response) -> None:
-        """Learn from an answer of the cloud."""
+    def heed(self, response: Response, sent: float) -> None:
+        """Learn from the cloud's answer to a request that was sent at that instant of ``clock``."""
+        if sent < self._came:
+            return
         if not is_throttled(response):
             self.refusals, self._last = 0, None
             return
-        self.refusals, self._last = self.refusals + 1, response
-        self._until = self.clock() + backoff(self.refusals, response)
+        self.refusals, self._last, self._came = self.refusals + 1, response, self.clock()
+        self._hold(response)
+
+    def _hold(self, refusal: Response) -> None:
+        self._until = self.clock() + min(LONGEST_BACKOFF, backoff(self.refusals, refusal))
 
 
 def repeated(request: Request, patience: float) -> Conversation[Response]:

@@ -34,6 +34,9 @@ BELIEVED = 1.0
 TOLERATED_LOOK_UPS = 3
 """So many look-ups of the connection are tried, a poll interval apart, before a wait ends because of it."""
 
+LONGEST_PUSH = 30.0
+"""Seconds that an XCom may take to be written; after that the end is left to a worker."""
+
 KILLED = "The task does not wait any more. %s"
 
 
@@ -135,7 +138,7 @@ class JobTrigger(BaseTrigger):
                 if not left:
                     raise
                 self.log.warning("The connection is looked up again in %.0f s: %s", self.poll_interval, error)
-                await asyncio.sleep(self.poll_interval)
+                await asyncio.sleep(max(0.0, min(self.poll_interval, _seconds_until(self.deadline))))
         raise AssertionError("the last one raises")
 
     async def _let_others_pass(self, hook: ImsAsyncHook) -> None:
@@ -164,9 +167,10 @@ class JobTrigger(BaseTrigger):
         push = partial(XCom.set, dag_id=ti.dag_id, task_id=ti.task_id, run_id=ti.run_id, map_index=index)
         try:
             for key in self.xcom_keys:
-                await asyncio.to_thread(push, key, image_id)  # a backend of the user's own may block
+                async with asyncio.timeout(LONGEST_PUSH):
+                    await asyncio.to_thread(push, key, image_id)  # a backend of the user's own may block
         except Exception as problem:  # ... or raise what it likes
-            self.log.warning("The task ends in a worker, for XCom '%s' cannot be written: %s", key, problem)
+            self.log.warning("The task ends in a worker, for XCom '%s' cannot be written: %r", key, problem)
             return False
         return True
 

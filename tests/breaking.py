@@ -74,7 +74,7 @@ BREAKS = (
     ),
     Break(
         ".netrc is not read",
-        "hooks/synchronous.py",
+        "hooks/base.py",
         "session.trust_env = False",
         "session.trust_env = True",
         "test_leaving.py",

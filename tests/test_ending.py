@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 from airflow.sdk import DAG, Asset
+from airflow.sdk.execution_time.xcom import XCom
+from airflow.triggers.base import TaskSuccessEvent, TriggerEvent
 
 from airflow_provider_ims.errors import ArgumentError
 from airflow_provider_ims.operators import CopyImageOperator
 from airflow_provider_ims.sensors import JobSensor
 from airflow_provider_ims.simulator.pytest_plugin import ImsSimulator
 from airflow_provider_ims.simulator.seeds import PLAIN_IMAGE
-from tests.shells import run_task
+from airflow_provider_ims.triggers import JobTrigger
+from tests.shells import LONG_AGO, TaskInstance, run_task
 
 pytestmark = pytest.mark.usefixtures("airflow_home")
 
@@ -24,6 +28,13 @@ LOST: list[tuple[str, Any]] = [
     ("post_execute", print),
     ("deferrable", False),
 ]
+
+
+class Posting(CopyImageOperator):
+    """An operator with something to do after it has ended."""
+
+    def post_execute(self, context: Any, result: Any = None) -> None:
+        raise AssertionError("the worker does this")
 
 
 def copy(**arguments: Any) -> CopyImageOperator:
@@ -70,6 +81,61 @@ def test_a_mapped_task_is_refused_as_it_is_made_from_its_map() -> None:
         ).expand(image_id=[PLAIN_IMAGE])
     with pytest.raises(ArgumentError, match="outlets"):
         mapped.unmap({"image_id": PLAIN_IMAGE})
+
+
+def test_what_a_subclass_does_afterwards_is_refused_too() -> None:
+    with pytest.raises(ArgumentError, match="post_execute"):
+        Posting(task_id="copy", image_id=PLAIN_IMAGE, name="golden", wait_for_completion=True, end_in_triggerer=True)
+
+
+class Pushed(list[Any]):
+    """XComs as a trigger has pushed them."""
+
+    def set(self, key: str, value: Any, **of: Any) -> None:
+        self.append((key, value, of))
+
+
+@pytest.fixture
+def pushed(monkeypatch: pytest.MonkeyPatch) -> Pushed:
+    """What Airflow's XCom was told."""
+    found = Pushed()
+    monkeypatch.setattr(XCom, "set", found.set)
+    return found
+
+
+async def end_of(job_id: str, xcom_keys: list[str], map_index: int = -1) -> TriggerEvent:
+    waiting = JobTrigger(job_id, poll_interval=0.1, first_look=LONG_AGO, xcom_keys=xcom_keys)
+    waiting.task_instance = TaskInstance(map_index=map_index)  # type: ignore[assignment]
+    return await anext(aiter(waiting.run()))
+
+
+@pytest.mark.parametrize("map_index", [-1, 0, 3])
+def test_a_trigger_pushes_and_ends_its_task(ims_simulator: ImsSimulator, pushed: Pushed, map_index: int) -> None:
+    job_id = run_task(copy(wait_for_completion=False, end_in_triggerer=False)).returned
+    event = asyncio.run(end_of(job_id, ["image_id", "return_value"], map_index))
+    assert type(event) is TaskSuccessEvent
+    (image,) = ims_simulator.cloud.copies()
+    of = {"dag_id": "a_dag", "task_id": "a_task", "run_id": "a_run", "map_index": map_index}
+    assert pushed == [("image_id", image["id"], of), ("return_value", image["id"], of)]
+
+
+def test_a_failure_comes_back_to_a_worker(ims_simulator: ImsSimulator, pushed: Pushed) -> None:
+    ims_simulator.cloud.change(fail_code="IMG.0099")
+    job_id = run_task(copy(wait_for_completion=False, end_in_triggerer=False)).returned
+    event = asyncio.run(end_of(job_id, ["image_id"]))
+    assert (type(event), event.payload["error"], pushed) == (TriggerEvent, "JobFailedError", [])
+
+
+def test_an_xcom_that_cannot_be_written_leaves_the_end_to_a_worker(
+    ims_simulator: ImsSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(key: str, value: Any, **of: Any) -> None:
+        raise ConnectionError("The backend is not there.")
+
+    monkeypatch.setattr(XCom, "set", refuse)
+    job_id = run_task(copy(wait_for_completion=False, end_in_triggerer=False)).returned
+    event = asyncio.run(end_of(job_id, ["image_id"]))
+    assert (type(event), event.payload["status"]) == (TriggerEvent, "success")
 
 
 def test_without_its_task_a_trigger_leaves_the_end_to_the_worker(ims_simulator: ImsSimulator) -> None:

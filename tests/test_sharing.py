@@ -224,6 +224,35 @@ def test_a_cloud_that_does_not_answer_holds_nobody_for_long(
     assert time.monotonic() - began < 5, "one after the other they would take ten seconds"
 
 
+def test_a_look_up_that_hangs_holds_nobody_who_knows_the_connection(
+    ims_simulator: ImsSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    impatient = ims_simulator.connection | {"extra": ims_simulator.connection["extra"] | {"timeout": 0.2}}
+    monkeypatch.setenv("AIRFLOW_CONN_IMS_DEFAULT", json.dumps(impatient))
+
+    async def hang(conn_id: str) -> Any:
+        await asyncio.sleep(3600)
+
+    async def look_it_up_again() -> None:
+        async with ImsAsyncHook() as hook:
+            known = hook.client
+            monkeypatch.setattr(BaseHook, "aget_connection", hang)
+            async with asyncio.timeout(5):
+                assert await hook.refresh(max_age=0.0) is known
+
+    strictly(look_it_up_again)
+
+
+def test_a_secrets_backend_that_fails_is_told_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def deny(conn_id: str) -> Any:
+        raise PermissionError("not yours")
+
+    monkeypatch.setattr(BaseHook, "aget_connection", deny)
+    (event,) = strictly(lambda: events_of("0" * 32, 1, poll_interval=0.01))
+    assert event["error"] == SettingsError.__name__
+    assert "'ims_default': PermissionError" in event["args"][0]
+
+
 def test_after_a_restart_they_do_not_look_together(ims_simulator: ImsSimulator) -> None:
     job_id = copying(ims_simulator, 0.0)
     started = datetime.now(UTC)

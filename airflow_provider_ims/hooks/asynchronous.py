@@ -92,10 +92,11 @@ class ImsAsyncHook:
         try:
             if refusal := self._line.pace.refusal():
                 return refusal
+            sent = self._line.pace.clock()
             response = await self._send(request)
         finally:
             self._line.in_flight.release()
-        self._line.pace.heed(response)
+        self._line.pace.heed(response, sent)
         return response
 
     async def _send(self, request: Request) -> Response:

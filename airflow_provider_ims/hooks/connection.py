@@ -87,6 +87,12 @@ def ca_bundle_of(settings: Settings) -> bool | str:
     return next((path for name in _CA_VARIABLES if (path := os.environ.get(name))), True)
 
 
+def ca_stamp(settings: Settings) -> float | None:
+    """When that path was last written, where it is one: a new bundle may lie under the old name."""
+    bundle = ca_bundle_of(settings)
+    return os.stat(bundle).st_mtime if isinstance(bundle, str) and os.path.exists(bundle) else None
+
+
 def not_sent(request: Request, problem: Exception) -> ImsError:
     """The error for a request that never left."""
     return ConnectError(

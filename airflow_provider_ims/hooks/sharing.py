@@ -17,8 +17,8 @@ from airflow.providers.common.compat.connection import get_async_connection, get
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from airflow_provider_ims.auth import Client
-from airflow_provider_ims.errors import ConnectError
-from airflow_provider_ims.hooks.connection import USER_AGENT, client_of, no_connection, proxy_of, tls_of
+from airflow_provider_ims.errors import ConnectError, SettingsError, UnavailableError
+from airflow_provider_ims.hooks.connection import USER_AGENT, ca_stamp, client_of, no_connection, proxy_of, tls_of
 from airflow_provider_ims.transport import Pace
 
 log = logging.getLogger(__name__)
@@ -28,6 +28,9 @@ MOST_IN_FLIGHT = 8
 
 KEPT = 300.0
 """Seconds for which a connection that was looked up is not looked up again."""
+
+LONGEST_LOOK_UP = 30.0
+"""Seconds for which the first look-up is waited for; a later one has the connection's ``timeout``."""
 
 LONGEST_IDLE = 60.0
 """Seconds for which a connection to the cloud is kept open for the next request."""
@@ -42,6 +45,7 @@ class Access:
 
     client: Client
     tls: ssl.SSLContext | bool
+    ca_stamp: float | None
     timeout: aiohttp.ClientTimeout
     read_at: float
     _proxies: dict[str, str | None] = field(default_factory=dict, repr=False)
@@ -76,14 +80,22 @@ class Line:
     async def access(self, max_age: float = KEPT) -> Access:
         """The connection, looked up once for all who ask meanwhile, and again where that was ``max_age`` seconds ago.
 
-        Raises ``SettingsError``. Where Airflow fails to look it up again, what was known before is used for longer.
+        Raises ``SettingsError``, or ``UnavailableError`` where Airflow does not answer. Where it cannot be looked up
+        again, what was known before is used for longer.
         """
         if self._access and time.monotonic() - self._access.read_at < max_age:
             return self._access
         if self._looking_up is None:
             self._looking_up = asyncio.create_task(self._look_up())
             self._looking_up.add_done_callback(self._looked_up)
-        return await asyncio.shield(self._looking_up)
+        within = self._access.client.settings.timeout if self._access else LONGEST_LOOK_UP
+        try:
+            async with asyncio.timeout(within):
+                return await asyncio.shield(self._looking_up)
+        except TimeoutError:
+            if self._access:
+                return self._access
+            raise UnavailableError(f"Airflow does not answer what connection '{self.conn_id}' is.") from None
 
     async def wait_for_turn(self, seconds: float) -> None:
         """Acquire ``in_flight``; raises ``ConnectError`` where those before are not answered within so many seconds."""
@@ -112,13 +124,17 @@ class Line:
             connection = await get_async_connection(self.conn_id)
         except AirflowNotFoundException:
             raise no_connection(self.conn_id) from None
+        except Exception as problem:  # a secrets backend of the user's own raises what it likes
+            reason = f"{type(problem).__name__}: it cannot be looked up"
+            raise SettingsError(f"Connection '{self.conn_id}': {reason}; see the triggerer's log.") from problem
         client = client_of(connection, await get_async_extra_dejson(connection))
-        if self._access and client.settings == self._access.client.settings:
+        stamp = ca_stamp(client.settings)
+        if self._access and (client.settings, stamp) == (self._access.client.settings, self._access.ca_stamp):
             return replace(self._access, read_at=time.monotonic())
         tls = await asyncio.to_thread(tls_of, client.settings)
         part = client.settings.timeout
         timeout = aiohttp.ClientTimeout(total=None, connect=part, sock_connect=part, sock_read=part)
-        return Access(client, tls, timeout, time.monotonic())
+        return Access(client, tls, stamp, timeout, time.monotonic())
 
     def _looked_up(self, task: asyncio.Task[Access]) -> None:
         self._looking_up = None
