@@ -9,13 +9,14 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
 
-from airflow_provider_ims import hooks, idempotency, triggers, waiting
+from airflow_provider_ims import idempotency, triggers, waiting
+from airflow_provider_ims.hooks import asynchronous
 from tests.bench.marks import Meter
 
 QUIET = ("idle", "asleep", "settled")
 """Begins of phases in which the probe looks at its file twice a second, and does nothing else."""
 
-USED = (hooks, idempotency, waiting)
+USED = (asynchronous, idempotency, waiting)
 """What a look needs, imported here so that it counts for no trigger."""
 
 meter = Meter()

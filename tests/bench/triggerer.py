@@ -167,7 +167,7 @@ def run_course(course: Course, begun: Mark, throttled_for: float, say: Say) -> t
     course.gathered.end_jobs(course.load.count / ENDS_A_SECOND)
     course.stack.api.wait_for("the end of all tasks", lambda: run.state in OVER, PATIENCE)
     over = course.phase("over")
-    late = [*throttled.late, *after.late, *over.late]
+    late = [*throttled.late, *over.late]  # not those of the time in which nothing was asked
     over = replace(over, late=late, ends={"success": course.tasks(run, "success")})
     window = Window(begun, course.marks["settled"], course.marks["counted"], over, throttled.at)
     return figures(course.load, course.gathered, window, counters), storm_of(

@@ -32,18 +32,19 @@ HEADINGS = (
 CAPTION = """
 One run of `make bench`: {machine}; a look every {interval:.0f} s at each job, triggers and poller of the same number
 at the same time, each in one event loop in a process of its own and on a simulator of its own, which runs in the
-bench's process. *Poller*: the floor, hand-tuned (`tests/bench/poller.py`): one session, one token, one fixed schedule.
-*Triggerer*: a real one, Airflow {airflow} on {database}, {real} triggers started at once and cold; of its CPU a look,
-{own:.2f} ms are the product's, the rest Airflow's (the same triggers cost {asleep:.0f} ms CPU a second while they
-sleep). *CPU a look*: user and system of the loop's
-process in {window:.0f} s in which all wait and nothing else is measured, divided by the looks that arrived meanwhile.
-*Memory a wait*: what is resident at the end of that time, less what was just before the first wait was made, divided
-by their number; from 1,000 to 5,000 triggers it grows by {slope} kB a trigger. *Loop lag*: how much later than it
-should a coroutine wakes that sleeps for 10 ms again and again, afterwards and until all have ended. *Gap*: between two
-looks at one job; *end noticed after*: from a job's end to the arrival of the first look after it; both as parts of the
-interval; the jobs end within half an interval, those of the triggerer {ends:.0f} a second, for it stands still where it
-has more ends to write to the database than it can. *Log-ins*, *connections*: as the cloud saw them in all; *look-ups*:
-of the Airflow connection.
+bench's process. *Poller*: the floor, hand-tuned (`tests/bench/poller.py`): one session, one token, one fixed
+schedule. *Triggerer*: a real one, Airflow {airflow} on {database}, {real} triggers started at once and cold; of its
+CPU a look, {own:.2f} ms are the product's, the rest Airflow's (the same triggers cost {asleep:.0f} ms CPU a second
+while they sleep). *CPU a look*: user and system of the loop's process in {window:.0f} s in which all wait and nothing
+else is measured, divided by the looks that arrived meanwhile. *Memory a wait*: what is resident at the end of that
+time, less what was just before the first wait was made (in the triggerer: before that of an earlier process of it),
+divided by their number; from 1,000 to 5,000 triggers it grows by {slope} kB a trigger. *Loop lag*: how much later
+than it should a coroutine wakes that sleeps for 10 ms again and again, afterwards and until all have ended (in the
+triggerer without the time in which its cloud throttles). The simulator answers at once: with eight connections, a
+cloud that answers after 0.1 s carries 80 looks a second. *Gap*: between two looks at one job; *end noticed after*:
+from a job's end to the arrival of the first look after it; both as parts of the interval; the jobs end within half an
+interval, those of the triggerer {ends:.0f} a second, for it stands still where it has more ends to write to the
+database than it can. *Log-ins*, *connections*: as the cloud saw them in all; *look-ups*: of the Airflow connection.
 """
 MOST_TIMES_FLOOR = 1.5
 MOST_LAG = 50.0

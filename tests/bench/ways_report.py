@@ -37,7 +37,7 @@ of Airflow's processes, tasks included and the database not, from the run's star
 idle Airflow takes {idle:.2f} s a second of it. *End noticed after*: from a job's end to the arrival of the first look
 after it; *task over after*: likewise to the end of the copy's last task; both the median. *False failures*: tries
 that Airflow failed though nothing had; the HTTP provider's sensors have five retries, one second apart, to come
-through.
+through. Our sensors have `weight_rule="upstream"`, so that they begin before the copies that are still to be begun.
 """
 PANELS: dict[str, tuple[str, Callable[[Figures], float]]] = {
     "task processes": ("{:.0f}", lambda figures: figures.task_processes),

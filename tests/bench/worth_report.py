@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import get_args
 
 from tests.bench.loads import Figures, measure
-from tests.bench.report import Report, machine, svg, table
+from tests.bench.report import Promise, Report, machine, svg, table
 from tests.bench.waiting import Choice, Load
 from tests.bench.ways_report import OURS, THEIRS
 from tests.bench.words import filled
@@ -43,7 +43,11 @@ def report(count: int, say: Callable[[str], None]) -> Report:
         say(f"{count} triggers, {NAMES[without]}")
         figures += measure([Load("triggers", count, INTERVAL, WINDOW, without)])
     raw = [asdict(each) for each in figures]
-    return Report("worth", markdown(figures), partial(draw, figures), [], raw)
+    promises = [
+        Promise.at_most(f"{NAMES[each.without]}: waits that did not end with success", each.count - each.succeeded, 0)
+        for each in figures
+    ]
+    return Report("worth", markdown(figures), partial(draw, figures), promises, raw)
 
 
 def markdown(figures: Sequence[Figures]) -> str:
