@@ -137,9 +137,9 @@ BREAKS = (
         "idempotency.py",
         "| {image_id}) > 1:",
         "| {image_id}) > 9:",
-        "core/test_idempotency.py test_operators.py",
+        "core/test_idempotency.py test_one_image.py",
     ),
-    Break("a clear is another copy", "tasks.py", 'else f"{ti.max_tries}"', 'else "0"', "test_operators.py"),
+    Break("a clear is another copy", "tasks.py", 'else f"{ti.max_tries}"', 'else "0"', "test_one_image.py"),
     Break(
         "a foreign event makes no second image",
         "operators.py",
@@ -152,7 +152,7 @@ BREAKS = (
         "operators.py",
         "            come_back(\n",
         "            raise\n            come_back(\n",
-        "test_operators.py",
+        "test_one_image.py",
     ),
     Break(
         "who looks a connection up does so for all",

@@ -20,6 +20,7 @@ from airflow_provider_ims.errors import ImsPermanentError
 from airflow_provider_ims.failures import HAS_RETRY_POLICIES
 from airflow_provider_ims.hooks import ImsAsyncHook, ImsHook
 from airflow_provider_ims.models import Image, Service
+from airflow_provider_ims.operators import CopyImageOperator
 from airflow_provider_ims.protocol import Call
 from airflow_provider_ims.simulator.seeds import PLAIN_IMAGE
 
@@ -49,6 +50,16 @@ def fails_with(kind: type[Exception], match: str | None = None) -> AbstractConte
     """Expect a task to fail with this error; before Airflow 3.3 a permanent one is an ``AirflowFailException``."""
     permanent = issubclass(kind, ImsPermanentError) and not HAS_RETRY_POLICIES
     return pytest.raises(AirflowFailException if permanent else kind, match=match)
+
+
+def operator(**arguments: Any) -> CopyImageOperator:
+    """A task that copies an image."""
+    return CopyImageOperator(task_id="copy_image", **{"image_id": PLAIN_IMAGE, "name": "golden"} | arguments)
+
+
+def waiting(**arguments: Any) -> CopyImageOperator:
+    """One that waits for it too."""
+    return operator(**{"wait_for_completion": True, "poll_interval": 0.1} | arguments)
 
 
 @dataclass

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from tests.bench import storm_report, triggerer, triggers_report, ways, ways_report, worth_report
 from tests.bench.report import KEPT, README, Promise, Report, between_markers
 from tests.bench.waiting import Load
-from tests.real.processes import InterruptedBySignal, StackError, heed_signals
+from tests.real.processes import exit_status
 
 FULL = (20, 100)
 """Numbers of copies of a complete run."""
@@ -119,15 +119,7 @@ def run(wish: Wish) -> int:
 def main() -> int:
     """The command: 128 + the signal's number if stopped by one."""
     wish = wished()
-    heed_signals()
-    try:
-        return run(wish)
-    except InterruptedBySignal as stopped:
-        say("stopped")
-        return stopped.exit_code
-    except StackError as error:
-        print(error, file=sys.stderr)
-        return 1
+    return exit_status(lambda: run(wish))
 
 
 if __name__ == "__main__":

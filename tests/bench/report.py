@@ -5,15 +5,21 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Callable, Sequence
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tests.real.stack import PROJECT
 
 README = PROJECT / "README.md"
 PICTURES = PROJECT / ".github" / "pictures"
+OURS, THEIRS = "#e20074", "#8a8a8a"
+T = TypeVar("T")
+Panels = Mapping[str, tuple[str, Callable[[T], float]]]
+"""What a picture shows: headings, each with how its figures are written and where they are."""
+
 KEPT = PROJECT / "build" / "bench"
 """Where the raw results are left; not part of the repository."""
 
@@ -75,9 +81,35 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+def filled(text: str) -> str:
+    """A paragraph in lines of the README's length."""
+    return textwrap.fill(" ".join(text.split()), 120, break_long_words=False, break_on_hyphens=False)
+
+
 def machine() -> str:
     """Where the figures come from, in words."""
     return f"{os.cpu_count()} cores, Python {platform.python_version()}"
+
+
+def bars(path: Path, panels: Panels[T], shown: Sequence[tuple[str, T, bool]], title: str = "") -> None:
+    """A picture of a panel a figure and a bar a line. ``shown``: name, figures, and whether they are ours as it is."""
+    from matplotlib.figure import Figure
+
+    upwards = list(reversed(shown))
+    figure = Figure(figsize=(12, 0.9 + 0.35 * len(shown)), layout="constrained")
+    figure.suptitle(title, fontsize=11)
+    for axes, (heading, (form, value)) in zip(
+        figure.subplots(1, len(panels), sharey=True), panels.items(), strict=True
+    ):
+        colours = [OURS if is_ours else THEIRS for _, _, is_ours in upwards]
+        drawn = axes.barh([name for name, _, _ in upwards], [value(each) for _, each, _ in upwards], color=colours)
+        axes.bar_label(drawn, fmt=form, padding=3)
+        axes.set_title(heading, fontsize=10)
+        axes.margins(x=0.25)
+        axes.xaxis.set_visible(False)
+        axes.tick_params(left=False)
+        axes.spines[["top", "right", "bottom"]].set_visible(False)
+    svg(figure, path)
 
 
 def svg(figure: Any, path: Path) -> None:

@@ -7,11 +7,9 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from tests.bench.report import Promise, Report, machine, svg, table
+from tests.bench.report import OURS, Promise, Report, filled, machine, svg, table
 from tests.bench.storm_figures import Storm
 from tests.bench.triggerer import RealTriggerer
-from tests.bench.ways_report import OURS
-from tests.bench.words import filled
 
 CAPTION = """
 One run of `make bench`: {machine}, Airflow {airflow} on {database}, its triggerer started with {count:,} triggers

@@ -9,11 +9,9 @@ from pathlib import Path
 
 from airflow_provider_ims.waiting import JITTER
 from tests.bench.loads import Figures, measure
-from tests.bench.report import Promise, Report, machine, svg, table
+from tests.bench.report import OURS, THEIRS, Promise, Report, filled, machine, svg, table
 from tests.bench.triggerer import ENDS_A_SECOND, RealTriggerer
 from tests.bench.waiting import Load
-from tests.bench.ways_report import OURS, THEIRS
-from tests.bench.words import filled
 
 INTERVAL, WINDOW = 30.0, 30.0
 HEADINGS = (

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from tests.bench.report import Promise, Report, machine, svg, table
+from tests.bench.report import Panels, Promise, Report, bars, filled, machine, table
 from tests.bench.ways import INTERVAL, OPERATOR, POKE, SENSOR, SLOTS, TRIGGERER, WAYS, Results, Way, raw
 from tests.bench.ways_figures import Figures
 
@@ -39,7 +38,7 @@ after it; *task over after*: likewise to the end of the copy's last task; both t
 that Airflow failed though nothing had; the HTTP provider's sensors have five retries, one second apart, to come
 through. Our sensors have `weight_rule="upstream"`, so that they begin before the copies that are still to be begun.
 """
-PANELS: dict[str, tuple[str, Callable[[Figures], float]]] = {
+PANELS: Panels[Figures] = {
     "task processes": ("{:.0f}", lambda figures: figures.task_processes),
     "worker slot-seconds a copy": ("{:.1f}", lambda figures: figures.slot_seconds / figures.copies),
     "CPU, seconds": ("{:.0f}", lambda figures: figures.airflow_cpu),
@@ -47,7 +46,6 @@ PANELS: dict[str, tuple[str, Callable[[Figures], float]]] = {
 }
 """The picture: what is shown, how it is written, and where it is."""
 
-OURS, THEIRS = "#e20074", "#8a8a8a"
 PROCESSES = {OPERATOR: 2, TRIGGERER: 1}
 """Task processes a copy, at most."""
 
@@ -97,7 +95,7 @@ def caption(results: Results) -> str:
     text = CAPTION.format(
         machine=machine(), airflow=results.airflow, database=results.database, slots=SLOTS, idle=results.idle_cpu
     )
-    return textwrap.fill(" ".join(text.split()), 120, break_long_words=False, break_on_hyphens=False)
+    return filled(text)
 
 
 def promises(results: Results) -> Iterator[Promise]:
@@ -132,21 +130,7 @@ def _at_most(of: str, what: str, seen: float, most: float) -> Promise:
 
 def draw(results: Results, path: Path) -> None:
     """The largest number of copies: a panel a figure, a bar a way."""
-    from matplotlib.figure import Figure
-
     copies = max(each.copies for each in results.figures)
-    shown = [(way, found) for way in reversed(WAYS) if (found := results.of(way, copies))]
-    names = [way.dag_id.replace("_", " ") for way, _ in shown]
-    colours = [OURS if way.is_ours else THEIRS for way, _ in shown]
-    figure = Figure(figsize=(12, 0.9 + 0.35 * len(shown)), layout="constrained")
-    figure.suptitle(f"{copies} copies of 20 to 40 s", fontsize=11)
-    panels = figure.subplots(1, len(PANELS), sharey=True)
-    for axes, (title, (form, value)) in zip(panels, PANELS.items(), strict=True):
-        bars = axes.barh(names, [value(found) for _, found in shown], color=colours)
-        axes.bar_label(bars, fmt=form, padding=3)
-        axes.set_title(title, fontsize=10)
-        axes.margins(x=0.2)
-        axes.xaxis.set_visible(False)
-        axes.tick_params(left=False)
-        axes.spines[["top", "right", "bottom"]].set_visible(False)
-    svg(figure, path)
+    shown = [(way, found) for way in WAYS if (found := results.of(way, copies))]
+    lines = [(way.dag_id.replace("_", " "), found, way.is_ours) for way, found in shown]
+    bars(path, PANELS, lines, f"{copies} copies of 20 to 40 s")

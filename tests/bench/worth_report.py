@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import get_args
 
 from tests.bench.loads import Figures, measure
-from tests.bench.report import Promise, Report, machine, svg, table
+from tests.bench.report import Panels, Promise, Report, bars, filled, machine, table
 from tests.bench.waiting import Choice, Load
-from tests.bench.ways_report import OURS, THEIRS
-from tests.bench.words import filled
 
 INTERVAL, WINDOW = 10.0, 20.0
 NAMES = {"": "as it is", "sharing": "nothing shared", "spreading": "looks not spread", "token": "token not kept"}
@@ -70,7 +68,7 @@ def markdown(figures: Sequence[Figures]) -> str:
     return f"{table(HEADINGS, rows)}\n\n{filled(caption)}"
 
 
-PANELS: dict[str, tuple[str, Callable[[Figures], float]]] = {
+PANELS: Panels[Figures] = {
     "CPU a look, ms": ("{:.2f}", lambda each: each.cpu_a_look),
     "memory a wait, kB": ("{:.0f}", lambda each: each.rss_a_wait),
     "log-ins": ("{:.0f}", lambda each: each.log_ins),
@@ -81,17 +79,4 @@ PANELS: dict[str, tuple[str, Callable[[Figures], float]]] = {
 
 def draw(figures: Sequence[Figures], path: Path) -> None:
     """A panel a figure, a bar a choice."""
-    from matplotlib.figure import Figure
-
-    shown = list(reversed(figures))
-    figure = Figure(figsize=(12, 0.9 + 0.35 * len(shown)), layout="constrained")
-    for axes, (title, (form, value)) in zip(figure.subplots(1, len(PANELS), sharey=True), PANELS.items(), strict=True):
-        colours = [THEIRS if each.without else OURS for each in shown]
-        bars = axes.barh([NAMES[each.without] for each in shown], [value(each) for each in shown], color=colours)
-        axes.bar_label(bars, fmt=form, padding=3)
-        axes.set_title(title, fontsize=10)
-        axes.margins(x=0.25)
-        axes.xaxis.set_visible(False)
-        axes.tick_params(left=False)
-        axes.spines[["top", "right", "bottom"]].set_visible(False)
-    svg(figure, path)
+    bars(path, PANELS, [(NAMES[each.without], each, not each.without) for each in figures])

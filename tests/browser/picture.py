@@ -12,7 +12,7 @@ import sys
 import time
 from typing import Any
 
-from tests.real.processes import InterruptedBySignal, StackError, heed_signals, pause
+from tests.real.processes import StackError, exit_status, pause
 from tests.real.rest import Run
 from tests.real.stack import PROJECT, USER, Stack
 
@@ -132,7 +132,7 @@ def take(library: Any, executable: str, stack: Stack, runs: list[Run]) -> bytes:
         raise StackError(f"the browser: {error}") from error
 
 
-def make_picture() -> None:
+def make_picture() -> int:
     """From nothing to the file."""
     library, executable = browser_library(), chromium()
     print("Starting the simulated cloud and Airflow ...", flush=True)
@@ -143,19 +143,12 @@ def make_picture() -> None:
     PICTURE.parent.mkdir(parents=True, exist_ok=True)
     PICTURE.write_bytes(image)
     print(f"{PICTURE.relative_to(PROJECT)}: {len(image) / 1000:.0f} kB", flush=True)
+    return 0
 
 
 def main() -> int:
     """The command: 0 only if the picture was taken; 128 + the signal's number if stopped by one."""
-    heed_signals()
-    try:
-        make_picture()
-    except InterruptedBySignal as stopped:
-        return stopped.exit_code
-    except StackError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+    return exit_status(make_picture)
 
 
 if __name__ == "__main__":

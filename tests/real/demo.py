@@ -6,7 +6,7 @@ import sys
 import time
 from typing import Any
 
-from tests.real.processes import InterruptedBySignal, StackError, heed_signals, pause
+from tests.real.processes import StackError, exit_status, pause
 from tests.real.rest import OVER, Run
 from tests.real.stack import Stack
 
@@ -88,15 +88,7 @@ def demonstrate() -> int:
 
 def main() -> int:
     """The command: 0 only if the cloud has an active copy; 128 + the signal's number if stopped by one."""
-    heed_signals()
-    try:
-        return demonstrate()
-    except InterruptedBySignal as stopped:
-        say("stopped")
-        return stopped.exit_code
-    except StackError as error:
-        print(error, file=sys.stderr)
-        return 1
+    return exit_status(demonstrate)
 
 
 if __name__ == "__main__":

@@ -11,8 +11,9 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -60,6 +61,19 @@ def free_port(wished: int = 0) -> int:
         except OSError:
             probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def exit_status(work: Callable[[], int]) -> int:
+    """What a command ends with: what ``work`` returns; 128 + the signal's number if stopped by one."""
+    heed_signals()
+    try:
+        return work()
+    except InterruptedBySignal as stopped:
+        print("stopped", flush=True)
+        return stopped.exit_code
+    except StackError as error:
+        print(error, file=sys.stderr)
+        return 1
 
 
 class Part:
