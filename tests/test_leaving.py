@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ from airflow_provider_ims.errors import (
     UnavailableError,
     UnclearSubmitError,
 )
-from airflow_provider_ims.hooks import ImsHook
+from airflow_provider_ims.hooks import ImsAsyncHook, ImsHook
 from airflow_provider_ims.simulator.cloud import Cloud
 from airflow_provider_ims.simulator.connection import connection_to
 from airflow_provider_ims.simulator.faults import Fault
@@ -159,6 +161,26 @@ def test_an_unknown_ca_is_a_setting_to_mend(
     connect(monkeypatch, private[0])
     with pytest.raises(SettingsError, match=r"certificate of .* is not trusted.*`verify`"):
         ask(GET_IMAGE)
+
+
+def test_a_bundle_that_was_replaced_is_trusted_by_those_who_wait_already(
+    private: tuple[dict[str, Any], Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    connection, ca_file = private
+    (tmp_path / "former").mkdir()
+    bundle, _ = private_ca(tmp_path / "former")
+    connect(monkeypatch, connection, verify=str(bundle))
+
+    async def renew_it() -> str:
+        async with ImsAsyncHook(patience=0) as hook:
+            with pytest.raises(SettingsError, match="is not trusted"):
+                await hook.get_image(PLAIN_IMAGE)
+            bundle.write_bytes(ca_file.read_bytes())
+            os.utime(bundle, (0, 0))  # whenever the file system says that it was written
+            await hook.refresh(max_age=0.0)
+            return (await hook.get_image(PLAIN_IMAGE)).id
+
+    assert asyncio.run(renew_it()) == PLAIN_IMAGE
 
 
 @BOTH
