@@ -110,6 +110,7 @@ class Client:
                 return known, False
             yield from self._read(refused)
             if known := self._known(refused):
+                log.info("Token reused: that of %s, kept by another task, is valid until %s", who.identity, _at(known))
                 return known, False
             return (yield from self._log_in(who)), True
         finally:
@@ -175,9 +176,7 @@ class Client:
         lifetime = token.expires_at - token.issued_at  # by our clock, should the cloud's be another
         token = replace(token, issued_at=now, expires_at=now + lifetime)
         yield partial(self.tokens.write, who, token)
-        log.info(
-            "Logged in at %s; the token is valid until %s", who.identity, token.expires_at.isoformat(" ", "seconds")
-        )
+        log.info("Logged in at %s; the token is valid until %s", who.identity, _at(token))
         return token
 
     def _remember(self, failed: FailedLogIns) -> Callable[[], None]:
@@ -195,6 +194,10 @@ def _after(error: ImsError, before: FailedLogIns, project: str, until: datetime)
     decided_nothing = error.status in (500, 503)  # IAM's own word
     lost = isinstance(error, ResponseLostError | UnavailableError)
     return None if lost and not decided_nothing else before
+
+
+def _at(token: Token) -> str:
+    return f"{token.expires_at:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _is_same(token: Token, refused: Token | None) -> bool:

@@ -141,7 +141,7 @@ class Submission:
         if job.status is JobStatus.SUCCESS and (yield from self._is_gone(job.image_id)):
             return False
         if job.status is not JobStatus.FAIL:
-            log.info("Job %s of an earlier try is %s: not copied again", job_id, job.reported_status)
+            log.info("Adopted job %s of an earlier try, which is %s: not copied again", job_id, job.reported_status)
             return True
         log.warning("Job %s of an earlier try ended with FAIL (%s %s)", job_id, job.error_code, job.fail_reason)
         self.may_follow = False
@@ -189,7 +189,7 @@ class Submission:
         if image is None:
             self._others = images
             return None
-        log.info("Image %s '%s' (%s) is this copy already: not copied again", image.id, image.name, image.status)
+        log.info("Adopted image %s '%s', which is %s: not copied again", image.id, image.name, image.status)
         yield from self._note_late(sent=True, job_id=IMAGE_JOB + image.id)
         return IMAGE_JOB + image.id
 
@@ -232,6 +232,7 @@ class Submission:
         except ImsError:
             yield from self._note_late(sent=False)
             raise
+        log.info("Submitted: job %s copies image %s to '%s'", job_id, self.order.image_id, self.order.name)
         yield from self._note_late(sent=True, job_id=job_id)
         return job_id
 

@@ -193,6 +193,11 @@ class Job:
             end_time=instant(document.get("end_time")),
         )
 
+    @property
+    def duration(self) -> timedelta | None:
+        """From its begin to its end, where the cloud tells both."""
+        return self.end_time - self.begin_time if self.begin_time and self.end_time else None
+
     @classmethod
     def of_image(cls, image: Image) -> Job:
         """The job that makes this image, as far as the image tells."""

@@ -148,7 +148,8 @@ class CopyImageOperator(BaseOperator):
 
     def execute(self, context: Context) -> str:
         check_end_in_triggerer(self)
-        return self._copy(context, deadline(context, self.timeout), may_follow=context["ti"].try_number > 1)
+        is_first = context["ti"].try_number == 1  # each clearing and each retry has a higher number
+        return self._copy(context, deadline(context, self.timeout), may_follow=not is_first, is_first=is_first)
 
     def submit_again(self, context: Context, event: Mapping[str, str]) -> str:
         """Go on after a pause for want of a free slot."""
@@ -156,24 +157,15 @@ class CopyImageOperator(BaseOperator):
         last_look = datetime.fromisoformat(known) if known else deadline(context, self.timeout)
         return self._copy(context, last_look, may_follow=False)
 
-    def execute_complete(self, context: Context, event: Mapping[str, Any]) -> str:
-        """Take what the trigger has seen."""
+    def execute_complete(self, context: Context, event: Mapping[str, Any], copy_key: str | None = None) -> str:
+        """Take what the trigger has seen. ``copy_key``: that of the try that was deferred (none in ``dag.test()``)."""
         with self._accounted():
-            if event.get("copy_key") != self._key_that_waits(context, event):  # SQLite re-uses triggers' ids
+            if event.get("copy_key") != (copy_key or event.get("copy_key")):  # SQLite re-uses triggers' ids
                 self.log.warning("An event of job %s is not for this task, which goes on waiting", event.get("job_id"))
                 return self._copy(context, deadline(context, self.timeout), may_follow=True)
             self._known = {"key": event["copy_key"], "job_id": event["job_id"]}
             self._succeed(context, success(event)["image_id"])
             return str(event["job_id"])
-
-    def _key_that_waits(self, context: Context, event: Mapping[str, Any]) -> str | None:
-        """The copy key of the try that was deferred, as far as that is known without doubt."""
-        try:
-            _, noted = self._take_up(context)
-        except StateStoreError as error:
-            self.log.warning("%s", error)
-            return event.get("copy_key")
-        return noted.get("key") or (event.get("copy_key") if text(self.copy_key) else self._known["key"])
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         if next_method != "__fail__":
@@ -208,18 +200,18 @@ class CopyImageOperator(BaseOperator):
     def _longest_description(self) -> int:
         return LONGEST_MARKED_DESCRIPTION if self.fingerprint else LONGEST_DESCRIPTION
 
-    def _copy(self, context: Context, last_look: datetime, *, may_follow: bool) -> str:
+    def _copy(self, context: Context, last_look: datetime, *, may_follow: bool, is_first: bool = False) -> str:
         from airflow_provider_ims.copying import Submission
         from airflow_provider_ims.waiting import Watch
 
         with self._accounted():
-            notes, noted = self._take_up(context)
+            notes, noted = self._take_up(context, is_first)
             order, allowed = self._order(), truth("allow_decryption", self.allow_decryption)
             with self.get_hook() as hook:
                 submission = Submission(hook.client, order, notes, may_follow, self.submit_grace, allowed)
                 job_id = self._submit(hook, submission, noted, last_look)
                 known = account(order.key if order.marked else None, job_id)
-                self.log.info("Copying image %s to '%s'. %s", self.image_id, self.name, known)
+                self.log.info("%s", known)
                 watch = Watch(hook.client, job_id, self.poll_interval, last_look, submission.order)
                 image_id = self._wait(hook, watch, context) if self.wait_for_completion else None
             self._succeed(context, image_id)
@@ -238,14 +230,14 @@ class CopyImageOperator(BaseOperator):
         finally:
             self._known["job_id"] = submission.job_id
 
-    def _take_up(self, context: Context) -> tuple[Notes, Mapping[str, Any]]:
-        """Where to note, and what earlier tries have noted."""
-        self._notes = Notes(context.get("task_state_store"), "copy")
-        noted = self._notes.read()
-        key, self._notes.always = default_copy_key(context, self.retries or 0, noted)
+    def _take_up(self, context: Context, is_first: bool = False) -> tuple[Notes, Mapping[str, Any]]:
+        """Where to note, and what earlier tries have noted: nothing, where there are none."""
+        notes = Notes(context.get("task_state_store"), "copy")
+        noted = {} if is_first else notes.read()
+        key, notes.always = default_copy_key(context, self.retries or 0, noted, lambda: _succeeded(context).read())
         key = text(self.copy_key) or key
         self._known = {"key": key, "job_id": noted.get("job_id") if noted.get("key") == key else None}
-        return self._notes, noted
+        return notes, noted
 
     def _order(self) -> Order:
         others = (self.cmk_id, self.enterprise_project_id, self.copy_key)
@@ -274,7 +266,7 @@ class CopyImageOperator(BaseOperator):
             self._known["image_id"] = image_id
             context["ti"].xcom_push(key="image_id", value=image_id)
         try:
-            self._notes.add(succeeded=True)
+            _succeeded(context).write(key=self._known["key"])
         except StateStoreError as error:
             self.log.warning("%s", error)
 
@@ -293,3 +285,8 @@ class CopyImageOperator(BaseOperator):
     def _tell(self, is_over: bool = False) -> None:
         known = self._known if self.fingerprint else {**self._known, "key": None}
         self.log.error("%s", account(**known, is_over=is_over))
+
+
+def _succeeded(context: Context) -> Notes:
+    """The key of the copy with which the task has succeeded last; apart, so that it can be written unread."""
+    return Notes(context.get("task_state_store"), "succeeded")

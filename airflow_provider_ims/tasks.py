@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -35,27 +35,19 @@ class Notes:
     key: str
     always: Mapping[str, Any] = field(default_factory=dict)
 
-    _known: dict[str, Any] | None = None
-
     VERSION: ClassVar[int] = 1
 
     def read(self) -> dict[str, Any]:
         """What was written last; empty where nothing was, or in a form of another version."""
         with _store_errors():
             kept = self.store.get(self.key) if self.store is not None else None
-        self._known = kept if isinstance(kept, dict) and kept.get("version") == self.VERSION else {}
-        return self._known
+        return kept if isinstance(kept, dict) and kept.get("version") == self.VERSION else {}
 
     def write(self, **facts: Any) -> None:
         """Put these, all of them JSON, in the place of what was there."""
-        self._known = {"version": self.VERSION, **self.always, **facts}
         if self.store is not None:
             with _store_errors():
-                self.store.set(self.key, self._known)
-
-    def add(self, **facts: Any) -> None:
-        """Put these beside what is there, which is asked for only where this process does not know it."""
-        self.write(**{**(self.read() if self._known is None else self._known), **facts})
+                self.store.set(self.key, {"version": self.VERSION, **self.always, **facts})
 
 
 @contextmanager
@@ -86,17 +78,19 @@ def check_end_in_triggerer(task: Any) -> None:
         raise ArgumentError(f"{names[0]} is set, which only a worker heeds: leave it out, or end_in_triggerer.")
 
 
-def default_copy_key(context: Context, retries: int, noted: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+def default_copy_key(
+    context: Context, retries: int, noted: Mapping[str, Any], succeeded: Callable[[], Mapping[str, Any]]
+) -> tuple[str, dict[str, Any]]:
     """The copy key of a task where its author gives none, and what must be noted to find it again.
 
     A clear sets ``max_tries`` to the tries so far and ``retries``; a retry leaves it. So another ``max_tries`` is
     another clearing. Where ``retries`` was lowered it may be one that was there before, which ``again`` tells apart;
-    and where it is even the same, it is a clear if the task had succeeded.
+    and where it is even the same, it is a clear if the task had succeeded with the noted copy.
     """
     run, ti = context["dag_run"], cast(Any, context["ti"])
     before, highest, again = (noted.get(name, default) for name, default in _CLEARINGS)
     if ti.max_tries == before:
-        again += bool(noted.get("succeeded") and retries < noted["retries"])
+        again += retries < noted["retries"] and succeeded().get("key") == noted["key"]
     else:
         again += ti.max_tries <= highest
     clearing = f"{ti.max_tries}s{again}" if again else f"{ti.max_tries}"
@@ -141,7 +135,8 @@ def defer_until_over(
     known = account(watch.order.key if watch.order and watch.order.marked else None, watch.job_id)
     operator.log.info("Waiting in the triggerer until %s. %s", until, known)
     patience = max(watch.deadline - now, timedelta(0)) + DEFERRAL_MARGIN
-    operator.defer(trigger=trigger, method_name="execute_complete", timeout=patience)
+    kwargs = {"copy_key": watch.order.key} if watch.order else None
+    operator.defer(trigger=trigger, method_name="execute_complete", kwargs=kwargs, timeout=patience)
 
 
 def come_back(operator: Any, error: ThrottledError, last_look: datetime, now: datetime, known: str) -> NoReturn:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from airflow_provider_ims import protocol
@@ -154,6 +154,8 @@ class Watch:
         """Log what is new since the last report."""
         progress = "" if job.progress is None else f", {job.progress:.0%}"
         seen = f"{job.reported_status}{progress}" + (f", image {image.id} is {image.status}" if image else "")
+        if image and image.is_active and job.duration:
+            seen += f", took {timedelta(seconds=round(job.duration.total_seconds()))}"
         if seen == self.state:
             return
         self.state = seen

@@ -121,7 +121,7 @@ def run_task(task: Any, ti: TaskInstance | None = None, **context: Any) -> Run:
     except TaskDeferred as deferred:
         path, kwargs = json.loads(json.dumps(deferred.trigger.serialize()))
         event = json.loads(json.dumps(run_trigger(path, kwargs | {"first_look": LONG_AGO})))
-        returned = getattr(task, deferred.method_name)(context, event)
+        returned = getattr(task, deferred.method_name)(context, event, **deferred.kwargs or {})
         return Run(returned, ti.xcom, (path, kwargs))
 
 

@@ -77,9 +77,9 @@ def test_progress_is_logged_when_it_changes(world: World, caplog: pytest.LogCapt
     world.cloud.change(process_percent=True, copy_seconds=10.0, init_part=0.5)
     with caplog.at_level(logging.INFO):
         image = wait(world, poll_interval=1.0)
-    said = [message.split(": ")[1] for message in messages(caplog, logging.INFO)]
+    said = [message.partition(": ")[2] for message in messages(caplog, logging.INFO)]
     assert said[0] == "INIT, 0%"
-    assert said[-1] == f"SUCCESS, 100%, image {image.id} is active"
+    assert said[-1] == f"SUCCESS, 100%, image {image.id} is active, took 0:00:10"
     assert len(said) == len(set(said)) < looks(world)
 
 

@@ -6,10 +6,10 @@ from airflow_provider_ims.simulator.faults import Fault
 from tests.crashes.sweeps import Sweep, around, lagging_cloud
 from tests.real.stack import Stack
 
-BEFORE_THE_COPY = around("begin", "read of notes", "connection", "list", "image", "write of notes")
+BEFORE_THE_COPY = around("begin", "connection", "list", "image", "write of notes")
 AFTER_THE_COPY = around("begin", "copy", "write of notes 2", "job", "defer")
 LOG_IN = around("begin", "log-in")
-RESUMED = around("end", "read of notes", "push of image_id", "write of notes")
+RESUMED = around("end", "push of image_id", "write of notes")
 RESUMED += around("end", "push of return_value", "success")
 POINTS = BEFORE_THE_COPY + AFTER_THE_COPY + RESUMED
 

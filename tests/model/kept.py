@@ -30,6 +30,7 @@ class Deferral:
     path: str
     kwargs: dict[str, Any]
     method: str
+    next_kwargs: dict[str, Any]
 
 
 class Kept:
@@ -66,7 +67,8 @@ class Kept:
         assert not (self.is_reading and process.sent), process.sent
         if isinstance(error, TaskDeferred):
             path, kwargs = json.loads(json.dumps(error.trigger.serialize()))
-            self.deferral, self.state = Deferral(path, kwargs, error.method_name), "deferred"
+            next_kwargs = json.loads(json.dumps(error.kwargs or {}))
+            self.deferral, self.state = Deferral(path, kwargs, error.method_name, next_kwargs), "deferred"
             self._follows_what_is_noted(kwargs.get("job_id"))
         elif isinstance(error, AirflowRescheduleException):
             self.state, self.returns_at = "up_for_reschedule", error.reschedule_date

@@ -35,7 +35,7 @@ class Task(Kept):
         assert self.deferral
         known, method = self.deferral.kwargs, self.deferral.method
         is_mine = event.get("copy_key") == (known.get("order") or {}).get("key")
-        self._work(method, event=event)
+        self._work(method, event=event, **self.deferral.next_kwargs)
         self.is_reading = method == "execute_complete" and is_mine
 
     def give_up_waiting(self) -> None:
