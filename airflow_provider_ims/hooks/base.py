@@ -161,8 +161,6 @@ class ImsBaseHook(BaseHook):
         session.headers.update(USER_AGENT)
         session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         session.verify = ca_bundle_of(self.client.settings)
-        if isinstance(session.verify, str):
-            tls_of(self.client.settings)  # requests would say less, and later
         return session
 
     def sleep(self, seconds: float) -> None:
@@ -183,10 +181,11 @@ class ImsBaseHook(BaseHook):
                 proxies={"http": proxy, "https": proxy} if proxy else None,
                 allow_redirects=False,
             )
-        except requests.RequestException as problem:
+        except OSError as problem:  # requests' own are such, and it raises others for a bundle that is not there
             error = _error(request, problem)
         else:
             return Response(answer.status_code, answer.headers, answer.content)
+        tls_of(settings)  # raises where the CA bundle is to blame, of which requests says little
         raise error  # out here, or the library's error would go along, and in it the request with its secrets
 
 
@@ -197,7 +196,7 @@ class _Session(requests.Session):
         return None  # or X-Auth-Token would go along to whatever host the answer names
 
 
-def _error(request: Request, problem: requests.RequestException) -> ImsError:
+def _error(request: Request, problem: OSError) -> ImsError:
     """Ours for an error of requests: the difference that matters is whether anything was sent."""
     if "CERTIFICATE_VERIFY_FAILED" in str(problem):
         return untrusted(request, problem)
