@@ -31,6 +31,7 @@ def get_provider_info() -> dict[str, Any]:
             kind: [{"integration-name": _INTEGRATION, "python-modules": [f"airflow_provider_ims.{kind}"]}]
             for kind in ("hooks", "operators", "sensors", "triggers")
         },
+        "extra-links": [f"airflow_provider_ims.links.{name}" for name in ("ImageLink", "ConsoleLink")],
         "connection-types": [
             {
                 "connection-type": "ims",
@@ -41,7 +42,7 @@ def get_provider_info() -> dict[str, Any]:
                     "relabeling": {"login": "IAM user name", "password": "Password", "host": "IMS endpoint"},
                     "placeholders": {
                         "login": "The IAM user's name (for an account log-in: the account's name)",
-                        "host": "Blank: taken from the token's catalog",
+                        "host": "Address of the image service; blank: what the log-in offers, else the region's",
                     },
                 },
                 "conn-fields": _CONN_FIELDS,
@@ -54,13 +55,26 @@ def _field(label: str, description: str, kind: str = "string", **schema: Any) ->
     return {"label": label, "description": description, "schema": {"type": [kind, "null"], **schema}}
 
 
-_REGIONS = ["eu-de", "eu-nl", "eu-ch2", "eu-west-101"]
+_REGIONS = [
+    *("eu-de", "eu-nl", "eu-ch2", "eu-west-101", "ap-southeast-1", "ap-southeast-2", "ap-southeast-3"),
+    *("ap-southeast-4", "af-south-1", "la-north-2", "la-south-2", "me-east-1", "na-mexico-1", "sa-brazil-1"),
+    *("tr-west-1", "cn-north-1", "cn-north-4", "cn-north-9", "cn-east-2", "cn-east-3", "cn-south-1", "cn-southwest-2"),
+]
+"""Of Open Telekom Cloud, and of Huawei Cloud; the form admits others."""
 
 _CONN_FIELDS = {
-    "region": _field("Region", "Required. The region's id; endpoints and project follow from it.", examples=_REGIONS),
-    "domain_name": _field("Account (domain) name", "Required. Such as OTC-EU-DE-00000000001000000000."),
+    "region": _field(
+        "Region",
+        "Required (unless IAM endpoint and project are given). The region's id, one of the list or another; endpoints, "
+        "project and console follow from it.",
+        examples=_REGIONS,
+    ),
+    "domain_name": _field(
+        "Account (domain) name",
+        "Required. The account that the IAM user is of, such as OTC-EU-DE-00000000001000000000.",
+    ),
     "project_name": _field("Project name", "Default: the region's main project, named like the region."),
-    "project_id": _field("Project ID", "The project's id; wins over the project name."),
+    "project_id": _field("Project ID", "Default: the project is found by its name. Wins over the name."),
     "iam_endpoint": _field("IAM endpoint", "Default: the region's, such as https://iam.eu-de.otc.t-systems.com/v3."),
     "verify": _field(
         "Verify TLS", "true, false, or the path of a CA bundle. Default: true.", examples=["true", "false"]
@@ -68,5 +82,10 @@ _CONN_FIELDS = {
     "proxies": _field("Proxies", "A proxy's URL, or JSON by scheme. Default: HTTPS_PROXY, HTTP_PROXY, NO_PROXY."),
     "timeout": _field(
         "Timeout (seconds)", "To connect, and to wait for each part of an answer. Default: 30.", "number", minimum=1
+    ),
+    "console_url": _field(
+        "Console address",
+        "Where the tasks' links lead: the address of an image's page in the cloud's console, with {region}, "
+        "{project_id} and {image_id} in it. Default: the region's console.",
     ),
 }

@@ -93,9 +93,22 @@ class Client:
                 raise (error if call.request.replays else _unclear(error)) from None
             token, renewed = yield from self._obtain(refused=token)
 
+    def console(self, image_id: str | None = None) -> str:
+        """The page of this image in the cloud's console, or that of IMS; the project as far as it is known by now."""
+        who = self.settings.credentials
+        kept = self.tokens.recall(who)
+        project_id = kept.project_id if isinstance(kept, Token) else who.project_id
+        return self.settings.console(project_id or "", image_id)
+
     def token(self) -> Conversation[Token]:
         """A token that is kept, else that of a new log-in: one for all who ask at the same time."""
         return (yield from self._obtain())[0]
+
+    def new_token(self) -> Conversation[Token]:
+        """A token of a new log-in, or of one that others have just made, in the place of the one that is kept."""
+        who = self.settings.credentials
+        kept = self.tokens.recall(who) or (yield partial(self.tokens.read, who))
+        return (yield from self._obtain(refused=kept if isinstance(kept, Token) else None))[0]
 
     def _obtain(self, refused: Token | None = None) -> Conversation[tuple[Token, bool]]:
         """A token other than ``refused``, and whether it comes from a log-in just made."""

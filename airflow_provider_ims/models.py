@@ -126,6 +126,14 @@ class Service:
     project_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """How many private images a project has, and may have."""
+
+    used: int
+    limit: int
+
+
 class JobStatus(StrEnum):
     """How far a job has come. What the cloud may invent besides is ``UNKNOWN``, which is neither end nor success."""
 

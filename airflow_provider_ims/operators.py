@@ -7,7 +7,6 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
-from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowRescheduleException, TaskDeferred
 
 from airflow_provider_ims.arguments import (
@@ -32,6 +31,7 @@ from airflow_provider_ims.errors import (
 )
 from airflow_provider_ims.failures import failures, set_retry_policy
 from airflow_provider_ims.idempotency import Order, account
+from airflow_provider_ims.links import IMAGE, LinkedOperator
 from airflow_provider_ims.models import text
 from airflow_provider_ims.tasks import (
     Notes,
@@ -55,7 +55,7 @@ OVER = (JobFailedError, JobInterruptedError, ImageUnusableError, CopyConflictErr
 """Errors after which nothing of the copy goes on in the cloud."""
 
 
-class CopyImageOperator(BaseOperator):
+class CopyImageOperator(LinkedOperator):
     """Copy a private image within its region, once whatever breaks. Returns the job's id.
 
     A retry takes up the copy that an earlier try has begun; a clear begins another. Where a copy was taken up by its
@@ -157,14 +157,16 @@ class CopyImageOperator(BaseOperator):
         last_look = datetime.fromisoformat(known) if known else deadline(context, self.timeout)
         return self._copy(context, last_look, may_follow=False)
 
-    def execute_complete(self, context: Context, event: Mapping[str, Any], copy_key: str | None = None) -> str:
-        """Take what the trigger has seen. ``copy_key``: that of the try that was deferred (none in ``dag.test()``)."""
+    def execute_complete(
+        self, context: Context, event: Mapping[str, Any], copy_key: str | None = None, image_page: str = ""
+    ) -> str:
+        """Take what the trigger has seen; the others are of the try that was deferred (none in ``dag.test()``)."""
         with self._accounted():
             if event.get("copy_key") != (copy_key or event.get("copy_key")):  # SQLite re-uses triggers' ids
                 self.log.warning("An event of job %s is not for this task, which goes on waiting", event.get("job_id"))
                 return self._copy(context, deadline(context, self.timeout), may_follow=True)
             self._known = {"key": event["copy_key"], "job_id": event["job_id"]}
-            self._succeed(context, success(event)["image_id"])
+            self._succeed(context, success(event)["image_id"], image_page)
             return str(event["job_id"])
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
@@ -207,14 +209,14 @@ class CopyImageOperator(BaseOperator):
         with self._accounted():
             notes, noted = self._take_up(context, is_first)
             order, allowed = self._order(), truth("allow_decryption", self.allow_decryption)
-            with self.get_hook() as hook:
+            with self.get_hook() as hook, self._linked(hook):
                 submission = Submission(hook.client, order, notes, may_follow, self.submit_grace, allowed)
                 job_id = self._submit(hook, submission, noted, last_look)
                 known = account(order.key if order.marked else None, job_id)
                 self.log.info("%s", known)
                 watch = Watch(hook.client, job_id, self.poll_interval, last_look, submission.order)
                 image_id = self._wait(hook, watch, context) if self.wait_for_completion else None
-            self._succeed(context, image_id)
+                self._succeed(context, image_id, hook.client.console(IMAGE))
             return job_id
 
     def _submit(self, hook: ImsBaseHook, submission: Submission, noted: Mapping[str, Any], last_look: datetime) -> str:
@@ -259,10 +261,11 @@ class CopyImageOperator(BaseOperator):
             return image.id
         if self.end_in_triggerer and self.do_xcom_push:  # what no worker will return
             context["ti"].xcom_push(key="return_value", value=watch.job_id)
-        defer_until_over(self, self.ims_conn_id, watch, ["image_id"] if self.end_in_triggerer else None)
+        defer_until_over(self, self.ims_conn_id, watch, {"image_id": IMAGE} if self.end_in_triggerer else None)
 
-    def _succeed(self, context: Context, image_id: str | None) -> None:
+    def _succeed(self, context: Context, image_id: str | None, image_page: str) -> None:
         if image_id:
+            self._link_image(image_page, image_id)
             self._known["image_id"] = image_id
             context["ti"].xcom_push(key="image_id", value=image_id)
         try:

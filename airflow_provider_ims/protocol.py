@@ -18,6 +18,7 @@ from airflow_provider_ims.models import (
     Credentials,
     Image,
     Job,
+    Quota,
     Request,
     Response,
     Service,
@@ -116,6 +117,16 @@ def list_images(at: Service, filters: Mapping[str, object], marker: str | None =
         return [Image.parse(image) for image in _document(answer)["images"]]
 
     return Call(request, _reader(page, "list images", "ims:images:list"))
+
+
+def show_quota(at: Service) -> Call[Quota]:
+    """GET /v1/cloudimages/quota: how many private images the project has and may have."""
+
+    def quota(answer: Response) -> Quota:
+        (row,) = (row for row in _document(answer)["quotas"]["resources"] if row["type"] == "image")
+        return Quota(int(row["used"]), int(row["quota"]))
+
+    return Call(Request("GET", f"{at.url}/v1/cloudimages/quota"), _reader(quota, "see the quota", "ims:quotas:get"))
 
 
 def delete_image(at: Service, image_id: str) -> Call[None]:

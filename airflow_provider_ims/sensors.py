@@ -12,6 +12,7 @@ from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException
 from airflow_provider_ims.arguments import check_job_id, check_seconds
 from airflow_provider_ims.errors import ImsError, ImsPermanentError, JobTimeoutError, StateStoreError
 from airflow_provider_ims.failures import for_airflow, set_retry_policy
+from airflow_provider_ims.links import IMAGE, LinkedOperator
 from airflow_provider_ims.tasks import (
     Notes,
     check_end_in_triggerer,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from airflow_provider_ims.hooks.base import ImsBaseHook
 
 
-class JobSensor(BaseSensorOperator):
+class JobSensor(LinkedOperator, BaseSensorOperator):
     """Wait for a job that makes an image. Returns the image's id when the image is ``active``.
 
     Source: the IMS page "Querying the Status of an Asynchronous Job". Every string argument is templated.
@@ -80,7 +81,7 @@ class JobSensor(BaseSensorOperator):
         from airflow_provider_ims.waiting import Watch
 
         check_end_in_triggerer(self)
-        with self._failures(), self.get_hook() as hook:
+        with self._failures(), self.get_hook() as hook, self._linked(hook):
             check_job_id(self.job_id)
             last_look = deadline(context, self.timeout)
             self._watch = Watch(hook.client, self.job_id, self.poke_interval, last_look)
@@ -90,8 +91,8 @@ class JobSensor(BaseSensorOperator):
                 return self._execute_here(context)
             if seen := self.poke(context):
                 return seen.xcom_value
-            xcom_keys = ["return_value"] if self.do_xcom_push else []
-            return defer_until_over(self, self.ims_conn_id, self._watch, xcom_keys if self.end_in_triggerer else None)
+            xcoms = {"return_value": IMAGE} if self.do_xcom_push else {}
+            defer_until_over(self, self.ims_conn_id, self._watch, xcoms if self.end_in_triggerer else None)
 
     def _execute_here(self, context: Context) -> Any:
         try:
@@ -107,15 +108,18 @@ class JobSensor(BaseSensorOperator):
             if image is None:
                 self._watch.until_next_look()
                 self._note(context)
+            else:
+                self._link_image(self._watch.client.console(IMAGE), image.id)
         return PokeReturnValue(image is not None, image and image.id)
 
-    def execute_complete(self, context: Context, event: dict[str, Any]) -> str:
-        """Take what the trigger has seen."""
+    def execute_complete(self, context: Context, event: dict[str, Any], image_page: str = "") -> str:
+        """Take what the trigger has seen; ``image_page`` is of the process that was deferred."""
         if event.get("job_id") != self.job_id:  # of the clearing before: SQLite re-uses triggers' ids
             self.log.warning("An event of job %s is not for this task, which goes on waiting", event.get("job_id"))
             return cast(str, self.execute(context))
         with self._failures():
             image_id = str(success(event)["image_id"])
+            self._link_image(image_page, image_id)
         return image_id
 
     def _recall(self, context: Context) -> None:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from airflow_provider_ims.errors import SettingsError
 from airflow_provider_ims.models import Credentials, Service, Token
@@ -27,10 +27,14 @@ KNOWN_KEYS = (
     "verify",
     "proxies",
     "timeout",
+    "console_url",
 )
 """What ``extra`` may hold."""
 
 DEFAULT_TIMEOUT = 30.0
+
+CONSOLE_FIELDS = ("region", "project_id", "image_id")
+"""What ``console_url`` may name, in braces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,7 @@ class Settings:
     """A connection, understood. ``timeout``: seconds to connect, and to wait for each part of an answer.
 
     ``verify``: True (the environment's CA bundle, else the usual authorities), False, or the path of a CA bundle.
+    ``console_url``: the address of an image in the console, with ``{region}``, ``{project_id}`` and ``{image_id}``.
     """
 
     credentials: Credentials
@@ -46,6 +51,7 @@ class Settings:
     verify: bool | str = True
     proxies: Mapping[str, str] = field(default_factory=dict, repr=False)
     timeout: float = DEFAULT_TIMEOUT
+    console_url: str = ""
 
     @classmethod
     def of(
@@ -75,6 +81,23 @@ class Settings:
             regions = ", ".join(sorted(offered)) or "none"
             raise SettingsError(f"The connection has no host and no region, and the catalog offers IMS in: {regions}.")
         return Service(url or endpoint("ims", self.region or ""), token.project_id)
+
+    def console(self, project_id: str = "", image_id: str | None = None) -> str:
+        """The console's page of an image, by ``console_url``; without one the page of IMS, as far as that tells it."""
+        page = self.console_url or console_root(self.region)
+        if image_id is None:
+            page = re.split(r"#|[^/]*\{image_id\}", page)[0]
+        known = {"region": self.region or "", "project_id": project_id, "image_id": image_id or ""}
+        return re.sub(r"\{(\w+)\}", lambda field: quote(known[field[1]], safe="{}"), page)
+
+
+def console_root(region: str | None) -> str:
+    """Where the console of the clouds begins; the address of an image in it is not documented."""
+    if region is None or region in OTC_REGIONS:
+        return f"https://console.{'sc.' if region == 'eu-ch2' else ''}otc.t-systems.com/"
+    if region.startswith("cn-"):
+        return "https://console.huaweicloud.com/"
+    return f"https://console{'.eu' if region.startswith('eu-') else '-intl'}.huaweicloud.com/"
 
 
 def endpoint(service: str, region: str) -> str:
@@ -110,7 +133,8 @@ class _Fields:
             project_name=project_name,
             project_id=project_id,
         )
-        return Settings(who, region, self.url("host", host), self.verify(), self.proxies(), self.timeout())
+        host = self.url("host", host)
+        return Settings(who, region, host, self.verify(), self.proxies(), self.timeout(), self.console_url())
 
     def required(self, name: str, value: str | None, what: str) -> str:
         if not value:
@@ -167,6 +191,16 @@ class _Fields:
         if isinstance(value, bool) or not 0 < seconds <= 3600:
             raise self.wrong("timeout", value, "give seconds, more than 0 and at most 3600")
         return seconds
+
+    def console_url(self) -> str:
+        value = self.word("console_url") or ""
+        fixed = re.sub(rf"\{{({'|'.join(CONSOLE_FIELDS)})\}}", "", value)
+        is_web = value.startswith(("https://", "http://")) and _is_address(value) and not re.search(r"\s", value)
+        if value and (not is_web or re.search("[{}]", fixed)):
+            example = "https://console.example.com/ims/?region={region}#/image/{image_id}"
+            remedy = f"give an address such as {example}, with {{{'}, {'.join(CONSOLE_FIELDS)}}} where they belong"
+            raise self.wrong("console_url", _without_user(value), remedy)
+        return value
 
     def missing(self, name: str, what: str) -> SettingsError:
         strange = sorted(set(self.extra) - set(KNOWN_KEYS)) if name in KNOWN_KEYS else ()

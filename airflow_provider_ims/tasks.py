@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -111,17 +111,22 @@ def deadline(context: Context, timeout: float) -> datetime:
 
 
 def defer_until_over(
-    operator: BaseOperator, ims_conn_id: str, watch: Watch, xcom_keys: Sequence[str] | None = None
+    operator: BaseOperator, ims_conn_id: str, watch: Watch, xcoms: Mapping[str, str] | None = None
 ) -> NoReturn:
     """Give the wait to the triggerer; raises ``JobTimeoutError`` where the deadline has passed.
 
-    ``xcom_keys``: see ``JobTrigger``.
+    ``xcoms``: see ``JobTrigger``; the link to the image is added. ``execute_complete`` is given ``image_page``, where
+    the link would lead with ``{image_id}`` in it, and with an order its ``copy_key``.
     """
+    from airflow_provider_ims.links import IMAGE, ImageLink
     from airflow_provider_ims.triggers import SOONEST_RETURN, JobTrigger, until_first_look
 
     if not watch.failures:
         watch.pause = until_first_look(watch.poll_interval)
     pause, now = watch.until_next_look(), watch.client.now()
+    page = watch.client.console(IMAGE)
+    if xcoms is not None and IMAGE in page:
+        xcoms = {**xcoms, ImageLink().xcom_key: page}
     trigger = JobTrigger(
         job_id=watch.job_id,
         ims_conn_id=ims_conn_id,
@@ -129,13 +134,13 @@ def defer_until_over(
         deadline=watch.deadline.isoformat(),
         first_look=(now + timedelta(seconds=max(SOONEST_RETURN, pause))).isoformat(),
         order=asdict(watch.order) if watch.order else None,
-        xcom_keys=None if xcom_keys is None else list(xcom_keys),
+        xcoms=None if xcoms is None else dict(xcoms),
     )
     until = f"{watch.deadline:%Y-%m-%d %H:%M} UTC"
     known = account(watch.order.key if watch.order and watch.order.marked else None, watch.job_id)
     operator.log.info("Waiting in the triggerer until %s. %s", until, known)
     patience = max(watch.deadline - now, timedelta(0)) + DEFERRAL_MARGIN
-    kwargs = {"copy_key": watch.order.key} if watch.order else None
+    kwargs = {"image_page": page} | ({"copy_key": watch.order.key} if watch.order else {})
     operator.defer(trigger=trigger, method_name="execute_complete", kwargs=kwargs, timeout=patience)
 
 

@@ -63,8 +63,8 @@ class JobTrigger(BaseTrigger):
         that has passed, as when the triggerer starts again, it looks within ``poll_interval``.
     :param order: the fields of the ``idempotency.Order`` that the job carries out; with them the last look also sees
         whether the image is as ordered and the only one, and the event has ``copy_key``.
-    :param xcom_keys: where given, even if empty, a success ends the task without a worker, after the image's id was
-        pushed as each of these XComs.
+    :param xcoms: where given, even if empty, a success ends the task without a worker, after these XComs were pushed;
+        ``{image_id}`` in their values stands for the image's id.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class JobTrigger(BaseTrigger):
         deadline: str | None = None,
         first_look: str | None = None,
         order: dict[str, Any] | None = None,
-        xcom_keys: list[str] | None = None,
+        xcoms: dict[str, str] | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         check_job_id(job_id)
@@ -86,10 +86,10 @@ class JobTrigger(BaseTrigger):
         self.deadline = deadline or _in(DEFAULT_TIMEOUT)
         self.first_look = first_look or _in(until_first_look(poll_interval))
         self.order = order
-        self.xcom_keys = xcom_keys
+        self.xcoms = xcoms
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        kwargs = ("job_id", "ims_conn_id", "poll_interval", "deadline", "first_look", "order", "xcom_keys")
+        kwargs = ("job_id", "ims_conn_id", "poll_interval", "deadline", "first_look", "order", "xcoms")
         return "airflow_provider_ims.triggers.JobTrigger", {name: getattr(self, name) for name in kwargs}
 
     def get_hook(self) -> ImsAsyncHook:
@@ -164,16 +164,18 @@ class JobTrigger(BaseTrigger):
     async def _has_pushed(self, image_id: str) -> bool:
         """Whether the task may end here: that was asked for, and its XComs are written."""
         ti = self.task_instance
-        if self.xcom_keys is None or ti is None:  # `dag.test()` runs a trigger without its task
+        if self.xcoms is None or ti is None:  # `dag.test()` runs a trigger without its task
             return False
         from airflow.sdk.execution_time.xcom import XCom
 
         index = -1 if ti.map_index is None else ti.map_index
         push = partial(XCom.set, dag_id=ti.dag_id, task_id=ti.task_id, run_id=ti.run_id, map_index=index)
         try:
-            for key in self.xcom_keys:
+            for key, value in self.xcoms.items():
                 async with asyncio.timeout(LONGEST_PUSH):
-                    await asyncio.to_thread(push, key, image_id)  # a backend of the user's own may block
+                    await asyncio.to_thread(
+                        push, key, value.replace("{image_id}", image_id)
+                    )  # a backend of the user's own may block
         except Exception as problem:  # ... or raise what it likes
             self.log.warning("The task ends in a worker, for XCom '%s' cannot be written: %r", key, problem)
             return False

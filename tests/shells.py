@@ -105,11 +105,20 @@ class StateStore:
 
 @dataclass
 class Run:
-    """A task run to its end: what it returned and pushed, and the trigger that it waited with, if it did."""
+    """A task run to its end: what it returned and pushed, and the trigger that it waited with, if it did.
+
+    ``links``: the addresses of its links, by name, as its processes have told them.
+    """
 
     returned: Any
     xcom: dict[str, Any]
     trigger: tuple[str, dict[str, Any]] | None = None
+    links: dict[str, str] = field(default_factory=dict)
+
+
+def links_of(task: Any) -> dict[str, str]:
+    """The links that Airflow stores when a process of the task ends."""
+    return {link.name: link.get_link(task, ti_key=None) for link in task.operator_extra_links}
 
 
 def run_task(task: Any, ti: TaskInstance | None = None, **context: Any) -> Run:
@@ -117,12 +126,13 @@ def run_task(task: Any, ti: TaskInstance | None = None, **context: Any) -> Run:
     ti = ti or TaskInstance()
     context = {"ti": ti, "task_reschedule_count": 0, "dag_run": DagRun()} | context
     try:
-        return Run(task.execute(context), ti.xcom)
+        return Run(task.execute(context), ti.xcom, links=links_of(task))
     except TaskDeferred as deferred:
         path, kwargs = json.loads(json.dumps(deferred.trigger.serialize()))
         event = json.loads(json.dumps(run_trigger(path, kwargs | {"first_look": LONG_AGO})))
-        returned = getattr(task, deferred.method_name)(context, event, **deferred.kwargs or {})
-        return Run(returned, ti.xcom, (path, kwargs))
+        links = links_of(task)
+        returned = task.resume_execution(deferred.method_name, {**(deferred.kwargs or {}), "event": event}, context)
+        return Run(returned, ti.xcom, (path, kwargs), links | links_of(task))
 
 
 def run_trigger(path: str, kwargs: dict[str, Any]) -> Any:

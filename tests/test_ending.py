@@ -103,8 +103,8 @@ def pushed(monkeypatch: pytest.MonkeyPatch) -> Pushed:
     return found
 
 
-async def end_of(job_id: str, xcom_keys: list[str], map_index: int = -1) -> TriggerEvent:
-    waiting = JobTrigger(job_id, poll_interval=0.1, first_look=LONG_AGO, xcom_keys=xcom_keys)
+async def end_of(job_id: str, xcoms: dict[str, str], map_index: int = -1) -> TriggerEvent:
+    waiting = JobTrigger(job_id, poll_interval=0.1, first_look=LONG_AGO, xcoms=xcoms)
     waiting.task_instance = TaskInstance(map_index=map_index)  # type: ignore[assignment]
     return await anext(aiter(waiting.run()))
 
@@ -112,17 +112,17 @@ async def end_of(job_id: str, xcom_keys: list[str], map_index: int = -1) -> Trig
 @pytest.mark.parametrize("map_index", [-1, 0, 3])
 def test_a_trigger_pushes_and_ends_its_task(ims_simulator: ImsSimulator, pushed: Pushed, map_index: int) -> None:
     job_id = run_task(copy(wait_for_completion=False, end_in_triggerer=False)).returned
-    event = asyncio.run(end_of(job_id, ["image_id", "return_value"], map_index))
+    event = asyncio.run(end_of(job_id, {"image_id": "{image_id}", "page": "https://a.b/{image_id}"}, map_index))
     assert type(event) is TaskSuccessEvent
     (image,) = ims_simulator.cloud.copies()
     of = {"dag_id": "a_dag", "task_id": "a_task", "run_id": "a_run", "map_index": map_index}
-    assert pushed == [("image_id", image["id"], of), ("return_value", image["id"], of)]
+    assert pushed == [("image_id", image["id"], of), ("page", f"https://a.b/{image['id']}", of)]
 
 
 def test_a_failure_comes_back_to_a_worker(ims_simulator: ImsSimulator, pushed: Pushed) -> None:
     ims_simulator.cloud.change(fail_code="IMG.0099")
     job_id = run_task(copy(wait_for_completion=False, end_in_triggerer=False)).returned
-    event = asyncio.run(end_of(job_id, ["image_id"]))
+    event = asyncio.run(end_of(job_id, {"image_id": "{image_id}"}))
     assert (type(event), event.payload["error"], pushed) == (TriggerEvent, "JobFailedError", [])
 
 
@@ -134,23 +134,23 @@ def test_an_xcom_that_cannot_be_written_leaves_the_end_to_a_worker(
 
     monkeypatch.setattr(XCom, "set", refuse)
     job_id = run_task(copy(wait_for_completion=False, end_in_triggerer=False)).returned
-    event = asyncio.run(end_of(job_id, ["image_id"]))
+    event = asyncio.run(end_of(job_id, {"image_id": "{image_id}"}))
     assert (type(event), event.payload["status"]) == (TriggerEvent, "success")
 
 
 def test_without_its_task_a_trigger_leaves_the_end_to_the_worker(ims_simulator: ImsSimulator) -> None:
     """As under ``dag.test()``, which does not understand a task that ends in the triggerer."""
     run = run_task(copy(poll_interval=0.1))
-    assert (run.trigger or ("", {}))[1]["xcom_keys"] == ["image_id"]
+    assert (run.trigger or ("", {}))[1]["xcoms"] == {"image_id": "{image_id}"}
     assert run.xcom["return_value"] == run.returned
     assert ims_simulator.cloud.state.images[run.xcom["image_id"]].name == "golden"
 
 
-@pytest.mark.parametrize(("pushes", "keys"), [(True, ["return_value"]), (False, [])])
+@pytest.mark.parametrize(("pushes", "keys"), [(True, ["return_value"]), (False, list[str]())])
 def test_a_sensor_pushes_what_it_would_return(ims_simulator: ImsSimulator, pushes: bool, keys: list[str]) -> None:
     job_id = run_task(copy(wait_for_completion=False, end_in_triggerer=False)).returned
     run = run_task(sensor(job_id=job_id, poke_interval=0.1, do_xcom_push=pushes))
-    assert (run.trigger or ("", {}))[1]["xcom_keys"] == keys
+    assert (run.trigger or ("", {}))[1]["xcoms"] == dict.fromkeys(keys, "{image_id}")
     assert ims_simulator.cloud.state.images[run.returned].name == "golden"
 
 

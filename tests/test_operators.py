@@ -54,7 +54,7 @@ def test_a_job_that_is_over_at_the_first_look_is_not_deferred(ims_simulator: Ims
 def test_the_trigger_keeps_no_secret_and_looks_no_sooner_than_six_seconds_after(ims_simulator: ImsSimulator) -> None:
     path, kwargs = run_task(waiting()).trigger or ("", {})
     assert path == "airflow_provider_ims.triggers.JobTrigger"
-    assert set(kwargs) == {"job_id", "ims_conn_id", "poll_interval", "deadline", "first_look", "order", "xcom_keys"}
+    assert set(kwargs) == {"job_id", "ims_conn_id", "poll_interval", "deadline", "first_look", "order", "xcoms"}
     assert (kwargs["order"]["name"], kwargs["order"]["image_id"]) == ("golden", PLAIN_IMAGE)
     assert datetime.fromisoformat(kwargs["first_look"]) > datetime.now(UTC) + timedelta(seconds=4)
     assert ims_simulator.cloud.settings.password not in str(kwargs)

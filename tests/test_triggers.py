@@ -38,7 +38,7 @@ def test_it_is_stored_as_plain_values_and_comes_back_the_same() -> None:
     path, kwargs = trigger.serialize()
     assert path == "airflow_provider_ims.triggers.JobTrigger"  # stored with every deferred task: never moves
     assert JobTrigger(**kwargs).serialize() == (path, kwargs)
-    assert (kwargs["ims_conn_id"], kwargs["poll_interval"], kwargs["xcom_keys"]) == ("ims_default", 30.0, None)
+    assert (kwargs["ims_conn_id"], kwargs["poll_interval"], kwargs["xcoms"]) == ("ims_default", 30.0, None)
     first_look = datetime.fromisoformat(kwargs["first_look"]) - datetime.now(UTC)
     assert timedelta(seconds=5.9) < first_look <= timedelta(seconds=30)
     two_hours = datetime.fromisoformat(kwargs["deadline"]) - datetime.now(UTC)

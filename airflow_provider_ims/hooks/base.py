@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import cached_property, partial
 from http.cookiejar import DefaultCookiePolicy
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import requests
 from airflow.sdk import BaseHook
@@ -36,6 +36,9 @@ from airflow_provider_ims.hooks.connection import (
 )
 from airflow_provider_ims.models import Image, Job, Request, Response
 from airflow_provider_ims.transport import run
+
+if TYPE_CHECKING:
+    from airflow_provider_ims.hooks.checking import ConnectionCheck
 
 T = TypeVar("T")
 
@@ -121,22 +124,16 @@ class ImsBaseHook(BaseHook):
         check_image_id(image_id)
         self.perform(self.client.ask(partial(protocol.delete_image, image_id=image_id)))
 
+    def check(self) -> ConnectionCheck:
+        """Log in anew, look at images and quota: which half works, and what is to be mended. Raises nothing."""
+        from airflow_provider_ims.hooks.checking import check_connection
+
+        return check_connection(self)
+
     def test_connection(self) -> tuple[bool, str]:
-        """Log in and list images; whether both worked, and what was found or is to be mended."""
-        self.patience = 0.0
-        try:
-            token = self.perform(self.client.token())
-            found = len(list(self.list_images(__imagetype="private")))
-            service = self.client.settings.service(token)
-        except ImsError as error:
-            return False, str(error)
-        finally:
-            self.close()
-        who = self.client.settings.credentials
-        return True, (
-            f"Logged in at {who.iam_url} as {who.domain_name}/{who.user_name}, project {service.project_id}, until "
-            f"{token.expires_at:%Y-%m-%d %H:%M} UTC; IMS at {service.url} shows {found} private images."
-        )
+        """``check`` for Airflow's Test button: whether both halves work, and a sentence."""
+        check = self.check()
+        return check.works, str(check)
 
     @cached_property
     def client(self) -> Client:

@@ -198,7 +198,7 @@ def throttle(course: Course, seconds: float) -> Mark:
 def defer_all(course: Course, first_look: str) -> Run:
     """All triggers; they end in the triggerer, for a thousand workers would be another bench."""
     common = {"ims_conn_id": "ims_0", "poll_interval": course.load.interval, "deadline": _in(LONG)}
-    common |= {"first_look": first_look, "xcom_keys": []}
+    common |= {"first_look": first_look, "xcoms": {}}
     return course.defer("crowd", "JobTrigger", [{"job_id": job_id, **common} for job_id in course.gathered.job_ids])
 
 

@@ -1,0 +1,77 @@
+"""The links on a task: to the new image, and to the image service, in the cloud's console.
+
+Airflow stores a link's address when a process of the task ends; the UI reads what was stored last. So each process
+tells only what it knows, and looks nothing up for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import attrs
+from airflow.sdk import BaseOperator, BaseOperatorLink
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+    from airflow.sdk.types import TaskInstanceKey
+
+    from airflow_provider_ims.hooks.base import ImsBaseHook
+
+IMAGE = "{image_id}"
+"""Stands in an address for the id of an image that is not there yet."""
+
+
+@attrs.define
+class ConsoleLink(BaseOperatorLink):
+    """To the image service in the cloud's console."""
+
+    name = "IMS console"
+    url: str = ""
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        return self.url
+
+
+@attrs.define
+class ImageLink(BaseOperatorLink):
+    """To the new image, as far as the connection's ``console_url`` says where its page is."""
+
+    name = "Image"
+    url: str = ""
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        return self.url
+
+
+class LinkedOperator(BaseOperator):
+    """An operator with these links."""
+
+    operator_extra_links: Collection[BaseOperatorLink] = (ImageLink(), ConsoleLink())
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        self._tell_links()
+        return super().resume_execution(next_method, next_kwargs, context)
+
+    @contextmanager
+    def _linked(self, hook: ImsBaseHook) -> Iterator[None]:
+        """Within, a process of the task works with this hook; in the end the links lead where its connection says."""
+        self._tell_links()
+        try:
+            yield
+        finally:
+            if "client" in vars(hook):
+                page, told = hook.client.console(IMAGE), self.operator_extra_links
+                to_image = [ImageLink(page)] if IMAGE not in page else [x for x in told if isinstance(x, ImageLink)]
+                self._tell_links(ConsoleLink(hook.client.console()), *to_image)
+
+    def _link_image(self, page: str, image_id: str) -> None:
+        """``page``: the address of the image's page, where that is another one for each image."""
+        if IMAGE in page:
+            self._tell_links(ImageLink(page.replace(IMAGE, image_id)))
+
+    def _tell_links(self, *links: BaseOperatorLink) -> None:
+        """Those that Airflow is to store now: it would store an empty one as well, in the place of what is there."""
+        others = (each for each in type(self).operator_extra_links if not isinstance(each, ImageLink | ConsoleLink))
+        self.operator_extra_links = [*links, *others]

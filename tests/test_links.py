@@ -1,0 +1,150 @@
+"""Links: where the image is in the cloud's console, and where its images are, as far as anybody knows."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, cast
+
+import pytest
+from airflow.sdk.exceptions import TaskDeferralTimeout
+
+from airflow_provider_ims.errors import JobFailedError, SettingsError
+from airflow_provider_ims.links import ConsoleLink, ImageLink
+from airflow_provider_ims.operators import CopyImageOperator
+from airflow_provider_ims.sensors import JobSensor
+from airflow_provider_ims.settings import Settings
+from airflow_provider_ims.simulator import Fault
+from airflow_provider_ims.simulator.pytest_plugin import ImsSimulator
+from tests.shells import DagRun, TaskInstance, fails_with, links_of, operator, run_task, waiting
+
+pytestmark = pytest.mark.usefixtures("airflow_home")
+
+TEMPLATE = "https://console.example.com/ims/?region={region}&project={project_id}#/image/{image_id}"
+
+
+@pytest.fixture
+def page(ims_simulator: ImsSimulator, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The page of IMS in the console that the connection names."""
+    connection = ims_simulator.connection
+    extra = connection["extra"] | {"console_url": TEMPLATE}
+    monkeypatch.setenv("AIRFLOW_CONN_IMS_DEFAULT", json.dumps(connection | {"extra": extra}))
+    return f"https://console.example.com/ims/?region=eu-de&project={ims_simulator.cloud.settings.project_id}"
+
+
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_an_operator_that_waits_leads_to_its_image(page: str, deferrable: bool) -> None:
+    run = run_task(waiting(deferrable=deferrable))
+    assert run.links == {"IMS console": page, "Image": f"{page}#/image/{run.xcom['image_id']}"}
+
+
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_a_sensor_leads_to_the_image(ims_simulator: ImsSimulator, page: str, deferrable: bool) -> None:
+    ims_simulator.cloud.change(copy_seconds=0.5)
+    job_id = run_task(operator()).returned
+    run = run_task(JobSensor(task_id="wait", job_id=job_id, deferrable=deferrable, mode="poke", poke_interval=0.1))
+    assert run.links == {"IMS console": page, "Image": f"{page}#/image/{run.returned}"}
+
+
+def test_a_task_that_does_not_wait_knows_no_image(page: str) -> None:
+    assert run_task(operator()).links == {"IMS console": page}
+
+
+def test_a_task_that_fails_leads_to_the_console(ims_simulator: ImsSimulator, page: str) -> None:
+    ims_simulator.cloud.change(fail_code="IMG.0099")
+    task = waiting(deferrable=False)
+    with fails_with(JobFailedError):
+        run_task(task)
+    assert links_of(task) == {"IMS console": page}
+
+
+def test_a_time_out_stores_nothing_over_what_is_there(page: str) -> None:
+    task, context = waiting(), cast(Any, {"ti": TaskInstance(), "dag_run": DagRun()})
+    with pytest.raises(TaskDeferralTimeout, match="Trigger timeout"):
+        task.resume_execution("__fail__", {"error": "Trigger timeout"}, context)
+    assert links_of(task) == {}
+
+
+def test_without_a_connection_there_are_none(ims_simulator: ImsSimulator) -> None:
+    task = operator(ims_conn_id="not_there")
+    with pytest.raises(SettingsError):
+        run_task(task)
+    assert links_of(task) == {}
+
+
+def test_a_log_in_that_fails_does_not_hide_the_console(ims_simulator: ImsSimulator, page: str) -> None:
+    ims_simulator.cloud.faults.add(Fault("log_in", "status", status=403))
+    task = operator()
+    with pytest.raises(Exception, match="403"):
+        run_task(task)
+    assert links_of(task) == {"IMS console": "https://console.example.com/ims/?region=eu-de&project="}
+
+
+def test_a_trigger_that_ends_the_task_is_given_the_page(page: str) -> None:
+    _, kwargs = run_task(waiting(end_in_triggerer=True, poll_interval=0.1)).trigger or ("", {})
+    assert kwargs["xcoms"] == {"image_id": "{image_id}", ImageLink().xcom_key: f"{page}#/image/{{image_id}}"}
+
+
+def test_unless_the_connection_says_where_images_are_both_lead_to_the_console(ims_simulator: ImsSimulator) -> None:
+    root = "https://console.otc.t-systems.com/"
+    assert run_task(waiting()).links == {"IMS console": root, "Image": root}
+
+
+def test_links_of_others_are_left_alone(ims_simulator: ImsSimulator) -> None:
+    class Link(ConsoleLink.__base__):  # type: ignore[name-defined,misc]
+        name = "Runbook"
+
+        def get_link(self, operator: Any, *, ti_key: Any) -> str:
+            return "https://wiki.example.com"
+
+    class Mine(CopyImageOperator):
+        operator_extra_links = (*CopyImageOperator.operator_extra_links, Link())
+
+    run = run_task(Mine(task_id="copy", image_id=operator().image_id, name="golden"))
+    assert list(run.links) == ["IMS console", "Image", "Runbook"]
+
+
+REGIONS = {
+    "eu-de": "https://console.otc.t-systems.com/",
+    "eu-ch2": "https://console.sc.otc.t-systems.com/",
+    "eu-west-101": "https://console.eu.huaweicloud.com/",
+    "ap-southeast-3": "https://console-intl.huaweicloud.com/",
+    "cn-north-4": "https://console.huaweicloud.com/",
+}
+
+
+def settings(**extra: Any) -> Settings:
+    return Settings.of("ims", login="u", password="p", extra={"region": "eu-de", "domain_name": "d"} | extra)
+
+
+@pytest.mark.parametrize("region", REGIONS)
+def test_each_region_has_the_console_of_its_cloud(region: str) -> None:
+    assert settings(region=region).console("p", "i") == settings(region=region).console() == REGIONS[region]
+
+
+@pytest.mark.parametrize(
+    ("template", "console"),
+    [
+        ("https://c.example/{region}/images/{image_id}", "https://c.example/eu-de/images/"),
+        ("https://c.example/i?id={image_id}&p={project_id}", "https://c.example/"),
+        ("https://c.example/{region}/#/i/{image_id}", "https://c.example/eu-de/"),
+        ("https://c.example/{region}", "https://c.example/eu-de"),
+    ],
+)
+def test_the_console_is_what_stands_before_the_image(template: str, console: str) -> None:
+    assert settings(console_url=template).console("p") == console
+
+
+@pytest.mark.parametrize(
+    "template",
+    ["javascript:alert({image_id})", "console.example.com", "https://c.example/{image}", "https://c.example/{image_id"],
+)
+def test_a_template_that_cannot_work_is_refused(template: str) -> None:
+    with pytest.raises(SettingsError, match=r"console_url is .*; give an address such as https://.*\{image_id\}"):
+        settings(console_url=template)
+
+
+def test_what_is_filled_in_cannot_change_the_address() -> None:
+    assert (
+        settings(console_url="https://c.example/?p={project_id}").console("a&b#c/")
+        == "https://c.example/?p=a%26b%23c%2F"
+    )
