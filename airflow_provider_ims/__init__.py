@@ -31,6 +31,7 @@ def get_provider_info() -> dict[str, Any]:
             kind: [{"integration-name": _INTEGRATION, "python-modules": [f"airflow_provider_ims.{kind}"]}]
             for kind in ("hooks", "operators", "sensors", "triggers")
         },
+        "asset-uris": [{"schemes": ["ims"], "handler": "airflow_provider_ims.assets.sanitize_uri"}],
         "extra-links": [f"airflow_provider_ims.links.{name}" for name in ("ImageLink", "ConsoleLink")],
         "connection-types": [
             {

@@ -245,6 +245,12 @@ class Image:
     def is_dead(self) -> bool:
         return self.status in ("killed", "deleted")
 
+    @property
+    def source_id(self) -> str | None:
+        """The image that this one is a copy of, where it is one."""
+        kind, _, place = (self.origin or "").partition(",")
+        return text(place.rpartition(",")[2]) if kind == "image" else None
+
     @classmethod
     def parse(cls, document: Mapping[str, Any]) -> Image:
         """Read an image document; raises ``KeyError`` where id or status is missing."""

@@ -19,6 +19,7 @@ from airflow_provider_ims.arguments import (
     check_seconds,
     truth,
 )
+from airflow_provider_ims.assets import tell_assets
 from airflow_provider_ims.errors import (
     ArgumentError,
     CopyConflictError,
@@ -41,6 +42,7 @@ from airflow_provider_ims.tasks import (
     default_copy_key,
     defer_until_over,
     is_known_at_parsing,
+    succeeded,
     success,
 )
 
@@ -166,7 +168,7 @@ class CopyImageOperator(LinkedOperator):
                 self.log.warning("An event of job %s is not for this task, which goes on waiting", event.get("job_id"))
                 return self._copy(context, deadline(context, self.timeout), may_follow=True)
             self._known = {"key": event["copy_key"], "job_id": event["job_id"]}
-            self._succeed(context, success(event)["image_id"], image_page)
+            self._succeed(context, success(event), image_page)
             return str(event["job_id"])
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
@@ -192,6 +194,10 @@ class CopyImageOperator(LinkedOperator):
             check_description(self.description, self._longest_description)
         if self.copy_key and not self.fingerprint:
             raise ArgumentError(f"copy_key is {self.copy_key!r}, which means nothing with fingerprint=False: drop one.")
+        if self.outlets and not self.wait_for_completion:
+            raise ArgumentError(
+                "outlets need wait_for_completion=True (or set them on the JobSensor): no image is there."
+            )
         if self.end_in_triggerer and not self.wait_for_completion:
             raise ArgumentError("end_in_triggerer needs wait_for_completion=True: without, nothing is waited for.")
         check_end_in_triggerer(self)
@@ -215,8 +221,8 @@ class CopyImageOperator(LinkedOperator):
                 known = account(order.key if order.marked else None, job_id)
                 self.log.info("%s", known)
                 watch = Watch(hook.client, job_id, self.poll_interval, last_look, submission.order)
-                image_id = self._wait(hook, watch, context) if self.wait_for_completion else None
-                self._succeed(context, image_id, hook.client.console(IMAGE))
+                made = self._wait(hook, watch, context) if self.wait_for_completion else None
+                self._succeed(context, made, hook.client.console(IMAGE))
             return job_id
 
     def _submit(self, hook: ImsBaseHook, submission: Submission, noted: Mapping[str, Any], last_look: datetime) -> str:
@@ -236,7 +242,7 @@ class CopyImageOperator(LinkedOperator):
         """Where to note, and what earlier tries have noted: nothing, where there are none."""
         notes = Notes(context.get("task_state_store"), "copy")
         noted = {} if is_first else notes.read()
-        key, notes.always = default_copy_key(context, self.retries or 0, noted, lambda: _succeeded(context).read())
+        key, notes.always = default_copy_key(context, self.retries or 0, noted, lambda: succeeded(context).read())
         key = text(self.copy_key) or key
         self._known = {"key": key, "job_id": noted.get("job_id") if noted.get("key") == key else None}
         return notes, noted
@@ -254,22 +260,23 @@ class CopyImageOperator(LinkedOperator):
             marked=self.fingerprint,
         )
 
-    def _wait(self, hook: ImsBaseHook, watch: Watch, context: Context) -> str:
+    def _wait(self, hook: ImsBaseHook, watch: Watch, context: Context) -> Mapping[str, Any]:
         hook.patience = 0  # what fails for a moment, the next look repeats
         image = hook.perform(watch.look() if self.deferrable else watch.wait())
         if image:
-            return image.id
+            return watch.made(image)
         if self.end_in_triggerer and self.do_xcom_push:  # what no worker will return
             context["ti"].xcom_push(key="return_value", value=watch.job_id)
         defer_until_over(self, self.ims_conn_id, watch, {"image_id": IMAGE} if self.end_in_triggerer else None)
 
-    def _succeed(self, context: Context, image_id: str | None, image_page: str) -> None:
-        if image_id:
-            self._link_image(image_page, image_id)
-            self._known["image_id"] = image_id
+    def _succeed(self, context: Context, made: Mapping[str, Any] | None, image_page: str) -> None:
+        if made:
+            self._known["image_id"] = image_id = made["image_id"]
             context["ti"].xcom_push(key="image_id", value=image_id)
+            self._link_image(image_page, image_id)
+            tell_assets(self, context, made)
         try:
-            _succeeded(context).write(key=self._known["key"])
+            succeeded(context).write(key=self._known["key"])
         except StateStoreError as error:
             self.log.warning("%s", error)
 
@@ -288,8 +295,3 @@ class CopyImageOperator(LinkedOperator):
     def _tell(self, is_over: bool = False) -> None:
         known = self._known if self.fingerprint else {**self._known, "key": None}
         self.log.error("%s", account(**known, is_over=is_over))
-
-
-def _succeeded(context: Context) -> Notes:
-    """The key of the copy with which the task has succeeded last; apart, so that it can be written unread."""
-    return Notes(context.get("task_state_store"), "succeeded")

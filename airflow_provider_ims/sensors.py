@@ -10,6 +10,7 @@ from airflow.sdk import BaseSensorOperator, PokeReturnValue
 from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException
 
 from airflow_provider_ims.arguments import check_job_id, check_seconds
+from airflow_provider_ims.assets import tell_assets
 from airflow_provider_ims.errors import ImsError, ImsPermanentError, JobTimeoutError, StateStoreError
 from airflow_provider_ims.failures import for_airflow, set_retry_policy
 from airflow_provider_ims.links import IMAGE, LinkedOperator
@@ -110,6 +111,7 @@ class JobSensor(LinkedOperator, BaseSensorOperator):
                 self._note(context)
             else:
                 self._link_image(self._watch.client.console(IMAGE), image.id)
+                tell_assets(self, context, self._watch.made(image))
         return PokeReturnValue(image is not None, image and image.id)
 
     def execute_complete(self, context: Context, event: dict[str, Any], image_page: str = "") -> str:
@@ -120,6 +122,7 @@ class JobSensor(LinkedOperator, BaseSensorOperator):
         with self._failures():
             image_id = str(success(event)["image_id"])
             self._link_image(image_page, image_id)
+            tell_assets(self, context, event)
         return image_id
 
     def _recall(self, context: Context) -> None:

@@ -59,6 +59,11 @@ def _store_errors() -> Iterator[None]:
         raise StateStoreError(f"Airflow's task state store does not answer: {words}.") from problem
 
 
+def succeeded(context: Context) -> Notes:
+    """The key of the copy with which the task has succeeded last; apart, so that it can be written unread."""
+    return Notes(context.get("task_state_store"), "succeeded")
+
+
 def is_known_at_parsing(value: object) -> bool:
     """Whether an argument holds no template and no other task's output, so that it can be checked at once."""
     return value is None or (isinstance(value, str) and "{{" not in value and "{%" not in value)

@@ -52,8 +52,9 @@ def until_first_look(poll_interval: float) -> float:
 class JobTrigger(BaseTrigger):
     """Fires once: when the job is over, or was not over at the deadline.
 
-    The event is ``{"status": "success", "job_id", "image_id", "image_name"}``, or ``{"status": "error", "job_id",
-    "error", "args"}``, from which ``ImsError.from_event`` makes the error again.
+    The event is ``{"status": "success", "job_id", "image_id", "image_name", ...}`` with what else an asset's event has
+    (``assets.FACTS``), or ``{"status": "error", "job_id", "error", "args"}``, from which ``ImsError.from_event`` makes
+    the error again.
 
     :param job_id: the job to wait for.
     :param ims_conn_id: id of the Airflow connection; no secret is stored with the trigger.
@@ -101,15 +102,15 @@ class JobTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         try:
             await asyncio.sleep(max(0.0, _seconds_until(self.first_look)))  # or what fails would come back too soon
-            image = await self._wait()
+            made = await self._wait()
         except ImsError as error:
             event = {"status": "error", **error.to_event()}
         else:
-            if await self._has_pushed(image.id):
+            if await self._has_pushed(made["image_id"]):
                 await asyncio.sleep(END_TOGETHER - time.time() % END_TOGETHER)
                 yield TaskSuccessEvent()
                 return
-            event = {"status": "success", "image_id": image.id, "image_name": image.name}
+            event = {"status": "success", **made}
         key = {"copy_key": self.order["key"]} if self.order else {}
         yield TriggerEvent({"job_id": self.job_id, **key, **event})
 
@@ -120,7 +121,7 @@ class JobTrigger(BaseTrigger):
         order = self.order or {}
         self.log.warning(KILLED, account(order.get("key") if order.get("marked") else None, self.job_id))
 
-    async def _wait(self) -> Image:
+    async def _wait(self) -> dict[str, Any]:
         from airflow_provider_ims.idempotency import Order
         from airflow_provider_ims.waiting import Watch
 
@@ -132,7 +133,7 @@ class JobTrigger(BaseTrigger):
             while (image := await self._look(hook, watch)) is None:
                 await hook.sleep(watch.until_next_look())
                 watch.client = await hook.refresh()
-        return image
+        return watch.made(image)
 
     async def _open(self, stack: AsyncExitStack) -> ImsAsyncHook:
         """Get a hook that has looked its connection up; Airflow also denies one where it could not ask for it."""

@@ -10,6 +10,7 @@ import logging
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 from airflow_provider_ims import protocol
 from airflow_provider_ims.auth import Client, Conversation, Pause, jitter
@@ -45,7 +46,7 @@ class Watch:
     """One wait for one job. ``poll_interval``: seconds between looks; ``deadline``: the instant of the last one.
 
     ``pause``: seconds until the next look, as the last one left it. ``failures`` and ``unknown_looks``: how many looks
-    in a row have failed, and how many of these found nothing. ``state``: what the last good one saw.
+    in a row have failed, and how many of these found nothing. ``state`` and ``duration``: of the job, as last seen.
     """
 
     client: Client
@@ -57,6 +58,7 @@ class Watch:
     unknown_looks: int = 0
     state: str = "not known"
     pause: float = 0.0
+    duration: timedelta | None = None
     _last_failure: str = ""
 
     def wait(self) -> Conversation[Image]:
@@ -67,6 +69,18 @@ class Watch:
         while (image := (yield from self.look())) is None:
             yield Pause(self.until_next_look())
         return image
+
+    def made(self, image: Image) -> dict[str, Any]:
+        """What is known of the new image, as JSON; see ``assets.FACTS``."""
+        return {
+            "image_id": image.id,
+            "image_name": image.name,
+            "source_image_id": self.order.image_id if self.order else image.source_id,
+            "job_id": self.job_id,
+            "cmk_id": image.cmk_id,
+            "size": image.size,
+            "duration": self.duration and self.duration.total_seconds(),
+        }
 
     def until_next_look(self) -> float:
         """Seconds until the next look is due; raises ``JobTimeoutError`` where the last one was at the deadline."""
@@ -104,6 +118,7 @@ class Watch:
             self._not_found(error)
             return None
         self.failures, self._last_failure, self.unknown_looks = 0, "", 0
+        self.duration = job.duration
         self._report(job, image)
         return self._verdict(job, image)
 
@@ -154,8 +169,8 @@ class Watch:
         """Log what is new since the last report."""
         progress = "" if job.progress is None else f", {job.progress:.0%}"
         seen = f"{job.reported_status}{progress}" + (f", image {image.id} is {image.status}" if image else "")
-        if image and image.is_active and job.duration:
-            seen += f", took {timedelta(seconds=round(job.duration.total_seconds()))}"
+        if image and image.is_active and self.duration:
+            seen += f", took {timedelta(seconds=round(self.duration.total_seconds()))}"
         if seen == self.state:
             return
         self.state = seen
