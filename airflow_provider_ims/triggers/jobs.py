@@ -1,4 +1,4 @@
-"""What waits in the triggerer, and only reads: ``JobTrigger`` for a job, ``SlotTrigger`` for another try at a copy."""
+"""``JobTrigger`` waits for a job, ``SlotTrigger`` for another try at a copy."""
 
 from __future__ import annotations
 
