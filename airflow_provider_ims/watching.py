@@ -68,7 +68,11 @@ class ImageFilter:
             if page[-1].id == marker:
                 raise MalformedResponseError(f"The list of images does not go on after image {marker}.")
             marker = page[-1].id
-        return [image for image in found.values() if image.is_active and fnmatchcase(image.name, self.name or "*")]
+        return [image for image in found.values() if image.is_active and self.matches(image.name)]
+
+    def matches(self, name: str) -> bool:
+        """Whether an image of that name is watched, as far as its name tells."""
+        return fnmatchcase(name, self.name or "*")
 
 
 @dataclass(slots=True)

@@ -1,8 +1,11 @@
-"""Keep a dated golden image: each night, find the one image of a name, copy it, and wait for the copy."""
+"""Keep a dated golden image: each night, find the one image of a name, copy it, and wait for the copy.
+
+Then ``announce_golden_image`` runs, for the sensor tells of the image in an event of its asset.
+"""
 
 from __future__ import annotations
 
-from airflow.sdk import DAG, Param, task
+from airflow.sdk import DAG, Asset, Param, task
 
 from airflow_provider_ims.operators import CopyImageOperator
 from airflow_provider_ims.sensors import JobSensor
@@ -40,4 +43,4 @@ with DAG(
         image_id=find_source("{{ params.source_name }}"),
         name="golden-{{ dag_run.run_after | ds_nodash }}",
     )
-    JobSensor(task_id="wait_for_copy", job_id=copy.output)
+    JobSensor(task_id="wait_for_copy", job_id=copy.output, outlets=[Asset("ims://eu-de/eu-de_images/golden-ubuntu")])

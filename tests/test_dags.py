@@ -10,11 +10,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk import DAG
+from airflow.sdk import DAG, Asset
 from airflow.sdk.definitions.mappedoperator import MappedOperator
 from airflow.serialization.serialized_objects import DagSerialization
 
 from airflow_provider_ims.arguments import check_copy
+from airflow_provider_ims.simulator.seeds import PLAIN_IMAGE
 
 FILES = sorted((Path(__file__).parent.parent / "dags").glob("*.py"))
 
@@ -30,8 +31,11 @@ def dag_in(file: Path) -> DAG:
     return dag
 
 
-def test_all_three_stories_are_told() -> None:
-    assert [file.stem for file in FILES] == ["copy_image_by_hand", "nightly_golden_image", "reencrypt_images"]
+STORIES = "announce_golden_image copy_image_by_hand encrypt_new_images nightly_golden_image reencrypt_images"
+
+
+def test_all_stories_are_told() -> None:
+    assert [file.stem for file in FILES] == STORIES.split()
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
@@ -68,6 +72,29 @@ def test_it_is_one_screen_and_uses_no_date_that_a_manual_run_lacks(file: Path) -
 
 
 def test_mapped_copies_run_in_the_pool_and_wait() -> None:
-    (task,) = (task for task in dag_in(FILES[2]).tasks if isinstance(task, MappedOperator))
+    (task,) = (task for task in dag_in(FILES[-1]).tasks if isinstance(task, MappedOperator))
     kwargs: dict[str, Any] = task.partial_kwargs
     assert (task.pool, kwargs["wait_for_completion"]) == ("ims_copies", True)
+
+
+def test_what_one_makes_another_is_scheduled_on() -> None:
+    dags = {file.stem: dag_in(file) for file in FILES}
+    (made,) = dags["nightly_golden_image"].get_task("wait_for_copy").outlets
+    assert isinstance(made, Asset)
+    assert [asset.uri for asset in assets_of(dags["announce_golden_image"])] == [made.uri]
+
+
+def test_a_copy_is_not_taken_for_a_new_image() -> None:
+    dag = dag_in(FILES[2])
+    (watcher,) = (watcher for asset in assets_of(dag) for watcher in asset.watchers)
+    events = {"an asset": [SimpleNamespace(extra={"payload": {"image_id": PLAIN_IMAGE}})] * 2}
+    (copy,) = dag.get_task("plan").python_callable(triggering_asset_events=events)  # type: ignore[attr-defined]
+    check_copy(copy["image_id"], copy["name"], None)
+    assert copy["copy_key"] == PLAIN_IMAGE
+    assert watcher.trigger.filter.matches("golden-source-ubuntu")
+    assert not watcher.trigger.filter.matches(copy["name"])
+
+
+def assets_of(dag: DAG) -> list[Any]:
+    """The assets that it is scheduled on."""
+    return list(dag.timetable.asset_condition.objects)  # type: ignore[attr-defined]

@@ -29,7 +29,7 @@ FIRST_WITHIN = 5.0
 REPLAYED = timedelta(hours=1)
 """Where nothing is kept, what became active so long before a start is told of (again)."""
 
-LONGEST_PAUSE = 600.0
+LONGEST_PAUSE = 300.0
 """Seconds between looks that fail, at most (unless the interval is longer, or the cloud asks for more)."""
 
 VERSION = 1

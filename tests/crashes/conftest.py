@@ -11,6 +11,7 @@ import pytest
 from tests.real.stack import Stack
 
 DAG_FILES = Path(__file__).parent / "dags"
+WATCHING = Path(__file__).parents[1] / "real" / "dags" / "watching.py"
 SOON = {
     "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "2",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
@@ -26,7 +27,7 @@ SOON = {
 def stack() -> Iterator[Stack]:
     """Everything running, eight tasks at once."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that a SIGTERM stops the processes as well
-    sources = {path.name: path.read_text() for path in DAG_FILES.glob("*.py")}
+    sources = {path.name: path.read_text() for path in (*DAG_FILES.glob("*.py"), WATCHING)}
     with Stack(dag_files=sources, env=SOON, parallelism=8) as running:
         yield running
     signal.signal(signal.SIGTERM, before)

@@ -116,6 +116,12 @@ class Stack:
         self._killed.append(part)
         part.process.kill() if alone else kill(part)
 
+    def end(self, name: str) -> None:
+        """End one of ``AIRFLOW_PARTS`` as an operator does, with time to tidy up."""
+        part = next(part for part in self._parts if part.name == name)
+        self._parts.remove(part)
+        stop([part])
+
     def pid(self, name: str) -> int:
         """The process of a part; its children are in its session."""
         return next(part for part in self._parts if part.name == name).process.pid
