@@ -7,7 +7,7 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from airflow.sdk import DAG, Asset
@@ -88,7 +88,7 @@ def test_a_copy_is_not_taken_for_a_new_image() -> None:
     dag = dag_in(FILES[2])
     (watcher,) = (watcher for asset in assets_of(dag) for watcher in asset.watchers)
     events = {"an asset": [SimpleNamespace(extra={"payload": {"image_id": PLAIN_IMAGE}})] * 2}
-    (copy,) = dag.get_task("plan").python_callable(triggering_asset_events=events)  # type: ignore[attr-defined]
+    (copy,) = cast(Any, dag.get_task("plan")).python_callable(triggering_asset_events=events)
     check_copy(copy["image_id"], copy["name"], None)
     assert copy["copy_key"] == PLAIN_IMAGE
     assert watcher.trigger.filter.matches("golden-source-ubuntu")
@@ -97,4 +97,4 @@ def test_a_copy_is_not_taken_for_a_new_image() -> None:
 
 def assets_of(dag: DAG) -> list[Any]:
     """The assets that it is scheduled on."""
-    return list(dag.timetable.asset_condition.objects)  # type: ignore[attr-defined]
+    return list(cast(Any, dag.timetable.asset_condition).objects)
