@@ -13,6 +13,7 @@ from airflow_provider_ims import errors
 from airflow_provider_ims.operators import CopyImageOperator
 from airflow_provider_ims.sensors import JobSensor
 from airflow_provider_ims.settings import KNOWN_KEYS
+from airflow_provider_ims.triggers import ImageTrigger
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
 EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
@@ -31,7 +32,8 @@ def table_after(heading: str) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize(
-    ("heading", "kind"), [("### CopyImageOperator", CopyImageOperator), ("### JobSensor", JobSensor)]
+    ("heading", "kind"),
+    [("### CopyImageOperator", CopyImageOperator), ("### JobSensor", JobSensor), ("### ImageTrigger", ImageTrigger)],
 )
 def test_the_table_of_arguments_is_that_of_the_class(heading: str, kind: Any) -> None:
     documented = {name: cells[-1] for name, cells in table_after(heading).items() if name != "argument"}

@@ -14,6 +14,8 @@ from tests.real.stack import PROJECT, Stack
 DAG_FILES = Path(__file__).parent / "dags"
 """DAGs that only the tests need, beside the examples of the project."""
 
+ASSETS_START_RUNS = {"AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "True"}
+
 
 def in_worker(example: Path) -> str:
     """An example DAG as ``<its id>_in_worker``, each of whose tasks waits without the triggerer."""
@@ -29,6 +31,6 @@ def stack() -> Iterator[Stack]:
     sources = {path.name: path.read_text() for path in DAG_FILES.glob("*.py")}
     by_hand = [path for path in (PROJECT / "dags").glob("*.py") if "schedule=[" not in path.read_text()]
     sources |= {path.name: in_worker(path) for path in by_hand}
-    with Stack(dag_files=sources, simulator_arguments=["--copy-seconds", "2"]) as running:
+    with Stack(dag_files=sources, simulator_arguments=["--copy-seconds", "2"], env=ASSETS_START_RUNS) as running:
         yield running
     signal.signal(signal.SIGTERM, before)
