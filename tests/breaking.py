@@ -81,7 +81,7 @@ BREAKS = (
     ),
     Break(
         "no return within six seconds",
-        "triggers.py",
+        "triggers/jobs.py",
         "SOONEST_RETURN = 6.0",
         "SOONEST_RETURN = 0.0",
         "test_operators.py test_sensors.py",
@@ -139,6 +139,20 @@ BREAKS = (
         "| {image_id}) > 9:",
         "core/test_idempotency.py test_one_image.py",
     ),
+    Break(
+        "a watcher takes up where the last one ended",
+        "triggers/images.py",
+        'return Told(dict.fromkeys(kept["told"]))',
+        "return None",
+        "test_image_trigger.py",
+    ),
+    Break(
+        "what Airflow has not stored is told of again",
+        "triggers/images.py",
+        "                yield told_of(image), image.id",
+        "                self.settle(image.id, has_arrived=True)\n                yield told_of(image), image.id",
+        "test_image_trigger.py",
+    ),
     Break("a clear is another copy", "tasks.py", 'else f"{ti.max_tries}"', 'else "0"', "test_one_image.py"),
     Break(
         "a foreign event makes no second image",
@@ -192,7 +206,7 @@ BREAKS = (
     ),
     Break(
         "who is late lets others pass",
-        "triggers.py",
+        "triggers/jobs.py",
         "await self._let_others_pass(hook)",
         "pass",
         "test_sharing.py",
