@@ -65,7 +65,7 @@ class ImageTrigger(BaseEventTrigger):
         tag: str | None = None,
         image_type: str | None = None,
         ims_conn_id: str = "ims_default",
-        poll_interval: float = 60.0,
+        poll_interval: float = 60,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.name = name
@@ -194,7 +194,7 @@ class Watch:
         async with self.trigger.get_hook() as hook:
             images = await hook.perform(self.trigger.filter.look(hook.client))
         if self.told is None:
-            told = Told.before(images, None if self._store else self._started - REPLAYED)
+            told = Told.before(images, self._started - REPLAYED if self._store is None else None)
             await self._write(told)  # before anybody is told of others, or a restart would take those for no news
             self.told = told
         news = self.told.news(images)
