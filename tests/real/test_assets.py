@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from tests.real.processes import pause
 from tests.real.rest import Run
 from tests.real.stack import Stack
-from tests.real.watching import publish, wait_for_first_look
+from tests.real.watching import looks, publish, wait_for_first_look
 
 pytestmark = pytest.mark.newest
 
@@ -41,3 +42,21 @@ def test_the_nightly_image_is_announced(stack: Stack) -> None:
     image_id = run.xcom("wait_for_copy")
     stack.api.wait_for("its announcement", lambda: image_id in told(stack, "announce_golden_image", "announce"), 120)
     assert stack.api.get("/variables/golden_image_id")["value"] == image_id
+
+
+def test_a_restart_repeats_nothing_that_was_confirmed(stack: Stack) -> None:
+    wait_for_first_look(stack)
+    source = publish(stack, "watched-once")
+
+    def events() -> int:
+        found = stack.api.get("/assets/events", limit=100, order_by="-timestamp")["asset_events"]
+        return sum((event["extra"].get("payload") or {}).get("image_id") == source for event in found)
+
+    stack.api.wait_for("its event", lambda: events() > 0, 60)
+    pause(10)  # Airflow confirms it within seconds
+    stack.kill("triggerer")
+    seen = looks(stack)
+    stack.begin("triggerer")
+    stack.api.wait_for("some looks", lambda: looks(stack) > seen + 3, 180)
+    pause(3)
+    assert events() == 1
