@@ -70,8 +70,11 @@ def test_images_are_filtered_and_counted(ims_simulator: ImsSimulator) -> None:
     assert "source-020" not in table
 
 
-def test_who_has_seen_enough_breaks_the_pipe_quietly(ims_simulator: ImsSimulator) -> None:
-    with subprocess.Popen((*AIRFLOW, "images"), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+@pytest.mark.parametrize("output", ["table", "json"])
+def test_who_has_seen_enough_breaks_the_pipe_quietly(ims_simulator: ImsSimulator, output: str) -> None:
+    with subprocess.Popen(
+        (*AIRFLOW, "images", "-o", output), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
         assert process.stdout
         assert process.stderr
         process.stdout.close()
