@@ -12,15 +12,17 @@ from airflow_provider_ims.arguments import check_copy
 from airflow_provider_ims.cli.notes import FileNotes
 from airflow_provider_ims.cli.terminal import command
 from airflow_provider_ims.copying import Submission
-from airflow_provider_ims.errors import ArgumentError
+from airflow_provider_ims.errors import ArgumentError, CopyConflictError
 from airflow_provider_ims.hooks.base import ImsBaseHook
 from airflow_provider_ims.hooks.connection import airflow_home
 from airflow_provider_ims.idempotency import Order, account
 from airflow_provider_ims.models import Image, Job, JobStatus
+from airflow_provider_ims.settings import Settings
 from airflow_provider_ims.waiting import Watch
 
 Row = dict[str, Any]
 GIB = 1024**3
+AGAIN = "The same command takes it up again."
 
 
 @command
@@ -52,34 +54,56 @@ def images(args: Namespace) -> int:
 def copy(args: Namespace) -> int:
     """Copy an image, and wait for it where asked."""
     check_copy(args.image_id, args.name, args.description, args.cmk_id, args.enterprise_project_id, args.copy_key)
-    key = args.copy_key or f"airflow ims copy {args.image_id} {args.name}"
+    image_id = args.image_id.lower()
     order = Order(
-        key=key,
-        image_id=args.image_id,
+        key=args.copy_key or f"airflow ims copy {image_id} {args.name}",
+        image_id=image_id,
         name=args.name,
         description=args.description,
         cmk_id=args.cmk_id,
         enterprise_project_id=args.enterprise_project_id,
     )
     with ImsBaseHook(args.conn_id) as hook:
-        notes = FileNotes(airflow_home() / "ims-copies", key, args.image_id)
-        noted = notes.read()
-        submission = Submission(hook.client, order, notes, allow_decryption=args.allow_decryption)
-        args.on_interrupt = lambda: account(key, submission.job_id)
-        job_id = hook.perform(submission.submit(noted))
+        notes = notes_of(order, hook.client.settings)
+        job_id, order = begin(args, hook, order, notes)
         if args.wait:
-            wait(args, hook, job_id, submission.order)
+            wait(args, hook, job_id, order)
             notes.remove()
         found = hook.get_job(job_id)
-    args.show([job_row(found) | {"image_name": args.name, "copy_key": key}])
-    return 0
+    args.show([job_row(found) | {"image_name": args.name, "copy_key": order.key}])
+    return 1 if found.status is JobStatus.FAIL else 0
+
+
+def notes_of(order: Order, settings: Settings) -> FileNotes:
+    """The notes of this order in this project: the same order in another one is another copy."""
+    who = settings.credentials
+    place = f"{who.iam_url} {who.domain_name} {who.project} {settings.region} {settings.ims_url}"
+    asked = {"name": order.name, "cmk_id": (order.cmk_id or "").lower() or None}
+    return FileNotes(airflow_home() / "ims-copies", f"{place} {order.image_id} {order.key}", asked)
+
+
+def begin(args: Namespace, hook: ImsBaseHook, order: Order, notes: FileNotes) -> tuple[str, Order]:
+    """Begin the copy or take it up; its job, and the order as earlier tries have left it."""
+    with notes.held():
+        noted = notes.read()
+        submission = Submission(hook.client, order, notes, allow_decryption=args.allow_decryption)
+        args.on_interrupt = lambda: f"{account(order.key, submission.job_id)} {AGAIN}"
+        job_id = hook.perform(submission.submit(noted))
+    if job_id == noted.get("job_id"):
+        for name, asked in notes.asked.items():
+            if noted.get(name) != asked:
+                raise CopyConflictError(
+                    f"Job {job_id} was begun for copy key '{order.key}' with {name} {noted.get(name)!r}, and {asked!r} "
+                    "is asked for: ask for the same, or give another --copy-key for another image."
+                )
+    return job_id, submission.order
 
 
 @command
 def job(args: Namespace) -> int:
     """Show a job, or wait for it."""
     with ImsBaseHook(args.conn_id) as hook:
-        args.on_interrupt = lambda: account(None, args.job_id)
+        args.on_interrupt = lambda: f"{account(None, args.job_id)} {AGAIN}"
         if args.wait:
             wait(args, hook, args.job_id)
         found = hook.get_job(args.job_id)

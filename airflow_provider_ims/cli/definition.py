@@ -19,8 +19,9 @@ from airflow_provider_ims.arguments import check_image_id, check_job_id
 from airflow_provider_ims.errors import ArgumentError
 
 EXIT_STATUS = """
-exit status: 0 if it worked; 1 if the cloud refused, or the job failed; 2 if an argument or the connection is wrong;
-3 if time ran out, while the job goes on; 4 if the cloud cannot be asked for the moment, so try again; 130 after Ctrl-C.
+exit status: 0 if it worked; 1 if the cloud refused, the job failed, or the copy that was begun is not as asked;
+2 if an argument or the connection is wrong; 3 if time ran out, while the job goes on; 4 if the cloud cannot be asked
+for the moment, so try again; 130 after Ctrl-C.
 """
 RESULTS = "Standard output has the result and nothing else; what happens meanwhile goes to standard error."
 

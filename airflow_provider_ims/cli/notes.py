@@ -2,22 +2,60 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
+import logging
 import os
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from airflow_provider_ims.errors import StateStoreError
 
+log = logging.getLogger(__name__)
+
 
 class FileNotes:
-    """The notes of one copy (see ``copying.Notes``). Without secrets; one file for each copy key and source image."""
+    """The notes of one copy (see ``copying.Notes``), without secrets.
 
-    def __init__(self, folder: Path, key: str, image_id: str) -> None:
-        self.path = folder / f"{hashlib.sha256(f'{image_id} {key}'.encode()).hexdigest()[:32]}.json"
+    :param folder: where the files are: one for each copy, and a lock beside it.
+    :param copy: what tells this copy from all others: where it is made, of what, and its key.
+    :param asked: what else stands in the notes: what the copy is to be like.
+    """
+
+    def __init__(self, folder: Path, copy: str, asked: Mapping[str, Any]) -> None:
+        self.path = folder / f"{hashlib.sha256(copy.encode()).hexdigest()[:32]}.json"
+        self.asked = asked
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Within, no other process of this machine begins this copy; waits for one that does."""
+        try:
+            descriptor = self._lock()
+        except OSError as problem:
+            raise self._refused(problem) from None
+        try:
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _lock(self) -> int:
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = self.path.with_suffix(".lock")  # stays: who removed it could let two others in
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                log.info("Another process is about to begin this copy: waiting for it")
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return descriptor
 
     def read(self) -> dict[str, Any]:
         """What was noted last; empty where nothing was. Raises ``StateStoreError``, as ``write`` does."""
@@ -25,7 +63,7 @@ class FileNotes:
             return dict(json.loads(self.path.read_text()))
         except FileNotFoundError:
             return {}
-        except (OSError, ValueError) as problem:
+        except (OSError, ValueError, TypeError) as problem:
             raise self._refused(problem) from None
 
     def write(self, **facts: Any) -> None:
@@ -33,7 +71,7 @@ class FileNotes:
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile("w", dir=self.path.parent, delete=False) as file:
-                json.dump(facts, file)
+                json.dump({**self.asked, **facts}, file)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(file.name, self.path)

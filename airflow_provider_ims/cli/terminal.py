@@ -64,12 +64,7 @@ def _run(run: Callable[[Namespace], int], args: Namespace) -> int:
         said.print(f"Error: {error}", markup=False, highlight=False, soft_wrap=True)
         return exit_status(error)
     except KeyboardInterrupt:
-        said.print(
-            f"Interrupted. {args.on_interrupt()} The same command takes it up again.",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
+        said.print(f"Interrupted. {args.on_interrupt()}".rstrip(), markup=False, highlight=False, soft_wrap=True)
         return INTERRUPTED
 
 
@@ -86,6 +81,7 @@ def _results_alone() -> Iterator[None]:
             results.flush()
         except BrokenPipeError:  # `| head` has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), results.fileno())
+            raise SystemExit(1) from None  # as rich does for its tables
         finally:
             sys.stdout = before
             before.flush()

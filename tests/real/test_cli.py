@@ -15,8 +15,11 @@ from typing import Any
 import pytest
 
 from airflow_provider_ims.simulator import Fault
+from airflow_provider_ims.simulator.cloud import Cloud
+from airflow_provider_ims.simulator.connection import connection_to
 from airflow_provider_ims.simulator.pytest_plugin import ImsSimulator
 from airflow_provider_ims.simulator.seeds import ENCRYPTED_IMAGE, KEY, PLAIN_IMAGE
+from airflow_provider_ims.simulator.server import running
 
 pytestmark = pytest.mark.usefixtures("airflow_home")
 
@@ -70,8 +73,11 @@ def test_images_are_filtered_and_counted(ims_simulator: ImsSimulator) -> None:
     assert "source-020" not in table
 
 
-def test_who_has_seen_enough_breaks_the_pipe_quietly(ims_simulator: ImsSimulator) -> None:
-    with subprocess.Popen((*AIRFLOW, "images"), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+@pytest.mark.parametrize("output", ["table", "json"])
+def test_who_has_seen_enough_breaks_the_pipe_quietly(ims_simulator: ImsSimulator, output: str) -> None:
+    with subprocess.Popen(
+        (*AIRFLOW, "images", "-o", output), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
         assert process.stdout
         assert process.stderr
         process.stdout.close()
@@ -90,7 +96,40 @@ def test_the_same_copy_again_is_the_same_image(ims_simulator: ImsSimulator, airf
     assert f"Adopted job {row(begun)['job_id']} of an earlier try" in waited.stderr
     assert f"image {row(waited)['image_id']} is active" in waited.stderr
     assert len(ims_simulator.cloud.jobs) == 1
-    assert list((airflow_home / "ims-copies").iterdir()) == []
+    assert list((airflow_home / "ims-copies").glob("*.json")) == []
+
+
+def test_the_same_copy_twice_at_once_is_the_same_image(ims_simulator: ImsSimulator) -> None:
+    ims_simulator.cloud.change(list_lag=30.0)
+    command = (*AIRFLOW, "copy", PLAIN_IMAGE, "--name", "golden", "-o", "json")
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    first, second = (json.loads(process.communicate(timeout=120)[0])[0]["job_id"] for process in both)
+    assert first == second
+    assert len(ims_simulator.cloud.jobs) == 1
+
+
+def test_the_same_copy_in_another_project_is_another_image(
+    ims_simulator: ImsSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ims_simulator.cloud.change(list_lag=30.0)
+    with running(Cloud(ims_simulator.cloud.settings)) as other:
+        monkeypatch.setenv("AIRFLOW_CONN_IMS_OTHER", json.dumps(connection_to(other.url, other.cloud.settings)))
+        here = row(run("copy", PLAIN_IMAGE, "--name", "golden", "-o", "json"))
+        there = run("copy", PLAIN_IMAGE, "--name", "golden", "-o", "json", "--conn-id", "ims_other")
+    assert "Submitted: job " in there.stderr
+    assert "may have been begun" not in there.stderr
+    assert row(there)["job_id"] != here["job_id"]
+    assert row(run("copy", PLAIN_IMAGE, "--name", "golden", "-o", "json"))["job_id"] == here["job_id"]
+    assert len(ims_simulator.cloud.jobs) == 1
+
+
+def test_a_copy_begun_without_a_key_is_not_taken_for_an_encrypted_one(ims_simulator: ImsSimulator) -> None:
+    ims_simulator.cloud.change(copy_seconds=3600.0)
+    assert run("copy", PLAIN_IMAGE, "--name", "golden").returncode == 0
+    done = run("copy", PLAIN_IMAGE, "--name", "golden", "--cmk-id", KEY)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"with cmk_id None, and '{KEY}' is asked for: ask for the same" in done.stderr
+    assert len(ims_simulator.cloud.jobs) == 1
 
 
 def test_a_copy_that_fails_says_why(ims_simulator: ImsSimulator) -> None:
@@ -102,6 +141,8 @@ def test_a_copy_that_fails_says_why(ims_simulator: ImsSimulator) -> None:
     (job,) = ims_simulator.cloud.jobs
     shown = run("job", job.id, "-o", "json")
     assert (shown.returncode, row(shown)["status"], row(shown)["error_code"]) == (1, "FAIL", "IMG.0099")
+    shown = run("copy", PLAIN_IMAGE, "--name", "another", "-o", "json")
+    assert (shown.returncode, row(shown)["status"]) == (1, "FAIL")
 
 
 def test_what_cannot_be_sent_is_not_sent(ims_simulator: ImsSimulator) -> None:
