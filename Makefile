@@ -4,6 +4,7 @@ PY := .venv/bin/python
 PY_LOWEST := .venv-lowest/bin/python
 PIP_FLAGS := --quiet --quiet --disable-pip-version-check
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate
+MODULES = $(patsubst %.__init__,%,$(subst /,.,$(basename $(filter-out %/__main__.py,$(wildcard airflow_provider_ims/*.py airflow_provider_ims/*/*.py)))))
 ON_CHANGE := pyproject.toml airflow_provider_ims/__init__.py
 
 .DEFAULT_GOAL := help
@@ -56,7 +57,7 @@ test-browser: .venv/browser-ready ## what people see, in a real browser (needs C
 	$(PY) -m pytest tests/browser
 
 docs: .venv/docs-ready ## the API documentation, in build/docs
-	@$(PY) -m pdoc --docformat restructuredtext --output-directory build/docs airflow_provider_ims
+	@$(PY) -W ignore -m pdoc --docformat restructuredtext --output-directory build/docs $(MODULES)
 	@echo "build/docs/index.html"
 
 lock: ## renew the lock files (needs uv)

@@ -53,18 +53,26 @@ def page(context: Any) -> Iterator[Any]:
     page.close()
 
 
-@pytest.fixture(scope="session")
-def by_hand(stack: Stack) -> list[Run]:
-    """Runs of ``copy_image_by_hand``, all of them over."""
+@pytest.fixture(scope="session", autouse=True)
+def started(stack: Stack) -> list[Run]:
+    """The run that tells the asset of its image, then those by hand; they go on while the forms are looked at."""
     source = stack.simulator.images[0]
-    started = [
-        stack.api.start("copy_image_by_hand", {"image_id": source, "name": name, "wait": wait})
-        for name, wait in BY_HAND.items()
+    return [
+        stack.api.start("publish_golden_image"),
+        *(
+            stack.api.start("copy_image_by_hand", {"image_id": source, "name": name, "wait": wait})
+            for name, wait in BY_HAND.items()
+        ),
     ]
-    return [run.wait() for run in started]
 
 
-@pytest.fixture(scope="session")
-def published(stack: Stack) -> Run:
-    """The run that has told the asset of its image."""
-    return stack.api.run("publish_golden_image")
+@pytest.fixture
+def published(started: list[Run]) -> Run:
+    """The run of ``publish_golden_image``, which is over."""
+    return started[0].wait()
+
+
+@pytest.fixture
+def by_hand(started: list[Run]) -> list[Run]:
+    """The runs of ``copy_image_by_hand``, all of them over."""
+    return [run.wait() for run in started[1:]]

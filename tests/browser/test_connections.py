@@ -62,8 +62,8 @@ def test_the_form_explains_each_field_and_masks_the_password(page: Any, stack: S
         expect(form.get_by_text(field["description"], exact=True)).to_be_visible()
     regions = form.locator("datalist#list_region option")
     assert {each.get_attribute("value") for each in regions.all()} >= {"eu-de", "eu-nl", "cn-north-4"}
-    page.set_viewport_size({"width": 1100, "height": 1340})
-    take_picture(form, "connection-form")
+    form.locator("[name=connection_id]").scroll_into_view_if_needed()
+    take_picture(page, "connection-form")
 
 
 def test_what_was_filled_in_is_saved_without_showing_the_password(page: Any, stack: Stack) -> None:
