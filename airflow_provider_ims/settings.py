@@ -195,8 +195,8 @@ class _Fields:
     def console_url(self) -> str:
         value = self.word("console_url") or ""
         fixed = re.sub(rf"\{{({'|'.join(CONSOLE_FIELDS)})\}}", "", value)
-        is_web = value.startswith(("https://", "http://")) and _is_address(value) and not re.search(r"\s", value)
-        if value and (not is_web or re.search("[{}]", fixed)):
+        is_web = value.lower().startswith(("https://", "http://")) and _is_address(value)
+        if value and (not is_web or "@" in urlsplit(value).netloc or re.search(r"[\s{}]", fixed)):
             example = "https://console.example.com/ims/?region={region}#/image/{image_id}"
             remedy = f"give an address such as {example}, with {{{'}, {'.join(CONSOLE_FIELDS)}}} where they belong"
             raise self.wrong("console_url", _without_user(value), remedy)

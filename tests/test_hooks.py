@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import socket
 from typing import Any
 
@@ -90,53 +89,6 @@ def test_one_connection_serves_all_requests_of_a_task(ims_simulator: ImsSimulato
         session = hook._session
         hook.get_image(PLAIN_IMAGE)
         assert hook._session is session
-
-
-def test_the_connection_test_says_who_where_and_what(ims_simulator: ImsSimulator) -> None:
-    works, said = ImsHook().test_connection()
-    assert works
-    for part in (
-        ims_simulator.url,
-        "OTC-SIMULATOR/ims-operator",
-        ims_simulator.cloud.settings.project_id,
-        "27 private images, 27 of 50 in the quota used",
-    ):
-        assert part in said
-
-
-def test_the_connection_test_asks_iam_each_time(ims_simulator: ImsSimulator) -> None:
-    assert ImsHook().check().works
-    assert ims_simulator.cloud.counters["POST log_in"] == 1
-    assert ImsHook().check().works
-    assert ims_simulator.cloud.counters["POST log_in"] == 2
-
-
-def test_a_quota_that_may_not_be_seen_fails_no_test(ims_simulator: ImsSimulator) -> None:
-    ims_simulator.cloud.faults.add(Fault("quota", "status", status=403))
-    works, said = ImsHook().test_connection()
-    assert works
-    assert said.endswith("shows 27 private images, the quota cannot be seen.")
-
-
-def test_the_connection_test_tells_which_half_fails(ims_simulator: ImsSimulator) -> None:
-    ims_simulator.cloud.faults.add(Fault("list", "status", status=503))
-    check = ImsHook().check()
-    assert (check.works, check.project_id) == (False, ims_simulator.cloud.settings.project_id)
-    works = rf"Log-in at IAM {ims_simulator.url} works, as OTC-SIMULATOR/ims-operator, project \S+, until 20\S+ \S+ UTC"
-    fails = (
-        rf"; but IMS at {ims_simulator.url} failed: .*\[HTTP 503, APIGW.0613, request id \S+\] .*: host .*and region"
-    )
-    assert re.match(works + fails, str(check))
-
-
-def test_the_connection_test_tells_which_field_leads_to_no_iam(
-    ims_simulator: ImsSimulator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    extra = ims_simulator.connection["extra"] | {"iam_endpoint": "http://127.0.0.1:1"}
-    monkeypatch.setenv("AIRFLOW_CONN_IMS_DEFAULT", json.dumps(ims_simulator.connection | {"extra": extra}))
-    works, said = ImsHook().test_connection()
-    assert not works
-    assert re.match(r"Log-in at IAM http://127.0.0.1:1 as \S+ failed: No connection to .*iam_endpoint", said)
 
 
 def test_the_connection_test_says_what_to_mend(ims_simulator: ImsSimulator, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -136,11 +136,21 @@ def test_the_console_is_what_stands_before_the_image(template: str, console: str
 
 @pytest.mark.parametrize(
     "template",
-    ["javascript:alert({image_id})", "console.example.com", "https://c.example/{image}", "https://c.example/{image_id"],
+    [
+        "javascript:alert({image_id})",
+        "console.example.com",
+        "https://c.example/{image}",
+        "https://c.example/{image_id",
+        "https://c.example/ {image_id}",
+        "https://someone:secret@c.example/{image_id}",
+    ],
 )
 def test_a_template_that_cannot_work_is_refused(template: str) -> None:
-    with pytest.raises(SettingsError, match=r"console_url is .*; give an address such as https://.*\{image_id\}"):
+    with pytest.raises(
+        SettingsError, match=r"console_url is .*; give an address such as https://.*\{image_id\}"
+    ) as found:
         settings(console_url=template)
+    assert "secret" not in str(found.value)
 
 
 def test_what_is_filled_in_cannot_change_the_address() -> None:

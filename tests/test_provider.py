@@ -37,6 +37,19 @@ def test_the_form_has_a_field_for_each_key_that_is_read() -> None:
     assert set(CONNECTION_TYPE["conn-fields"]) == set(KNOWN_KEYS)
 
 
+def test_each_field_of_the_form_says_what_happens_without_it() -> None:
+    for name, field in CONNECTION_TYPE["conn-fields"].items():
+        assert field["label"], name
+        assert any(word in field["description"] for word in ("Default: ", "Required")), name
+        assert "null" in field["schema"]["type"], name
+
+
+def test_the_form_admits_regions_that_it_does_not_list() -> None:
+    schema = CONNECTION_TYPE["conn-fields"]["region"]["schema"]
+    assert {"eu-de", "eu-nl", "eu-ch2"} < set(schema["examples"])
+    assert "enum" not in schema
+
+
 def test_every_module_and_class_that_it_names_is_there() -> None:
     for kind in ("hooks", "operators", "sensors", "triggers"):
         for module in INFO[kind][0]["python-modules"]:

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_ims import protocol
-from airflow_provider_ims.errors import ForbiddenError, ImsError, LoginRefusedError, RefusedError, SettingsError
-from airflow_provider_ims.models import Quota
+from airflow_provider_ims.errors import ForbiddenError, ImsError, LoginRefusedError, SettingsError
 
 if TYPE_CHECKING:
     from airflow_provider_ims.hooks.base import ImsBaseHook
 
+LONGEST_ANSWER = 10.0
+"""Seconds that each answer may take in a check, whatever the connection's ``timeout``: somebody looks on."""
+
 
 @dataclass(frozen=True, slots=True)
 class ConnectionCheck:
-    """What was found; what is None was not reached. ``advice``: what failed and what to mend, where something did."""
+    """What was found; what is None was not reached. ``advice``: what failed and what to mend, where something did.
+
+    ``token_expires_at``: such as ``2026-11-26 08:00 UTC``. ``quota_advice``: why the quota cannot be seen, where it
+    cannot; the connection works all the same.
+    """
 
     conn_id: str
     works: bool = False
@@ -28,6 +36,7 @@ class ConnectionCheck:
     quota_used: int | None = None
     quota: int | None = None
     advice: str | None = None
+    quota_advice: str | None = None
 
     def __str__(self) -> str:
         if not self.iam:
@@ -39,21 +48,37 @@ class ConnectionCheck:
         )
         if self.private_images is None:
             return f"{logged_in}; but IMS{f' at {self.ims}' if self.ims else ''} failed: {self.advice}"
-        used = f"{self.quota_used} of {self.quota} in the quota used" if self.quota else "the quota cannot be seen"
-        return f"{logged_in}; IMS at {self.ims} works and shows {self.private_images} private images, {used}."
+        seen = f"{logged_in}; IMS at {self.ims} works and shows {self.private_images} private images"
+        if self.quota_advice:
+            return f"{seen}; their quota cannot be seen: {self.quota_advice}"
+        return f"{seen}, {self.quota_used} of {self.quota} in the quota used."
 
 
 def check_connection(hook: ImsBaseHook) -> ConnectionCheck:
-    """Log in anew, count the private images, and look at the quota; each is tried once."""
+    """Log in anew, count the private images, and look at the quota; each is tried once, a log-in without answer twice.
+
+    The hook is closed, and is otherwise as it was.
+    """
     found: dict[str, Any] = {"conn_id": hook.ims_conn_id}
-    hook.patience = 0.0
     try:
-        _check(hook, found)
+        with _impatient(hook):
+            _check(hook, found)
     except ImsError as error:
         return ConnectionCheck(**found, advice=f"{error}{_fields(error, 'project_id' in found)}")
-    finally:
-        hook.close()
     return ConnectionCheck(**found, works=True)
+
+
+@contextmanager
+def _impatient(hook: ImsBaseHook) -> Iterator[None]:
+    """Within, the hook waits for no answer longer than somebody who looks on."""
+    client, patience = hook.client, hook.patience
+    timeout = min(client.settings.timeout, LONGEST_ANSWER)
+    hook.client, hook.patience = replace(client, settings=replace(client.settings, timeout=timeout)), 0.0
+    try:
+        yield
+    finally:
+        hook.client, hook.patience = client, patience
+        hook.close()
 
 
 def _check(hook: ImsBaseHook, found: dict[str, Any]) -> None:
@@ -63,17 +88,12 @@ def _check(hook: ImsBaseHook, found: dict[str, Any]) -> None:
     token = hook.perform(client.new_token())
     found |= {"token_expires_at": f"{token.expires_at:%Y-%m-%d %H:%M} UTC", "project_id": token.project_id}
     found |= {"ims": client.settings.service(token).url}
-    images = sum(1 for _ in hook.list_images(__imagetype="private"))
-    if quota := _quota(hook):
-        found |= {"quota_used": quota.used, "quota": quota.limit}
-    found |= {"private_images": images}
-
-
-def _quota(hook: ImsBaseHook) -> Quota | None:
+    found |= {"private_images": sum(1 for _ in hook.list_images(__imagetype="private"))}
     try:
-        return hook.perform(hook.client.ask(protocol.show_quota))
-    except RefusedError:  # a permission of its own, and not in every cloud
-        return None
+        quota = hook.perform(client.ask(protocol.show_quota))
+        found |= {"quota_used": quota.used, "quota": quota.limit}
+    except ImsError as error:  # it has a permission of its own, is not in every cloud, and no task needs it
+        found |= {"quota_advice": str(error)}
 
 
 def _fields(error: ImsError, is_logged_in: bool) -> str:

@@ -148,6 +148,11 @@ class Run:
         entries = self.api.get(path, map_index=map_index, full_content=True)["content"]
         return "\n".join(_log_line(entry) for entry in entries)
 
+    def links(self, task_id: str, map_index: int = -1) -> dict[str, str | None]:
+        """The addresses of a task's extra links by name, as the UI gets them; None for one that leads nowhere."""
+        path = f"{self._path}/taskInstances/{task_id}/links"
+        return dict(self.api.get(path, map_index=map_index)["extra_links"])
+
     def xcom(self, task_id: str, key: str = "return_value", map_index: int = -1) -> Any:
         """A value that a task left, or None."""
         found = self.api.get(
