@@ -44,7 +44,7 @@ def get_provider_info() -> dict[str, Any]:
                     "placeholders": {
                         "login": "The IAM user's name (for an account log-in: the account's name)",
                         "host": "Address of the image service; blank: what the log-in offers, else the region's",
-                        "port": "0, or the Test button of Airflow 3.3 answers Bad Request; else blank",
+                        "port": "0; if it is blank, the Test button of Airflow 3.3 answers Bad Request",
                     },
                 },
                 "conn-fields": _CONN_FIELDS,

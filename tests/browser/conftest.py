@@ -69,7 +69,9 @@ def started(stack: Stack) -> list[Run]:
 @pytest.fixture
 def published(started: list[Run]) -> Run:
     """The run of ``publish_golden_image``, which is over."""
-    return started[0].wait()
+    run = started[0].wait()
+    assert run.state == "success", run.log("copy_image")
+    return run
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ FLAGS = (
 )
 LOOKS = {
     "viewport": {"width": 1440, "height": 900},
-    "device_scale_factor": 1.5,
+    "device_scale_factor": 1.25,
     "color_scheme": "light",
     "reduced_motion": "reduce",
     "locale": "en-US",

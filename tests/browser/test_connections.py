@@ -90,5 +90,5 @@ def test_the_test_button_says_which_field_to_mend(page: Any, stack: Stack) -> No
     answer = press_test(page, save(page, form, "ims_wrong"))
     assert answer["status"] is False, answer
     toast = page.get_by_role("status").filter(has_text="Test Connection Failed")
-    expect(toast).to_contain_text("Password")
+    expect(toast).to_contain_text("The username or password is wrong. Check the connection's login, password")
     take_picture(page, "connection-test")

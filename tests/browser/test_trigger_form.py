@@ -35,7 +35,7 @@ def test_each_field_has_a_title_and_a_description(form: Any, page: Any, stack: S
     shown = form.inner_text().splitlines()
     for param in params.values():
         assert {param["schema"]["title"], param["description"]} <= set(shown)
-    page.set_viewport_size({"width": 1100, "height": 1220})
+    page.set_viewport_size({"width": 1100, "height": 1320})
     take_picture(form, "trigger-form")
 
 

@@ -18,7 +18,7 @@ WIDER_GRID = {"details-panel,main-panel": {"expandToSizes": {}, "layout": [24, 7
 
 
 def test_the_grid_shows_what_became_of_each_task(page: Any, stack: Stack, by_hand: list[Run]) -> None:
-    page.set_viewport_size({"width": 1440, "height": 560})
+    page.set_viewport_size({"width": 1440, "height": 620})
     page.goto(f"{stack.url}/dags/copy_image_by_hand")
     layout = json.dumps(WIDER_GRID)
     page.evaluate("layout => localStorage.setItem('react-resizable-panels:grid-ltr', layout)", layout)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, cast
 
 from airflow.sdk import DAG, Asset, get_current_context, task
@@ -16,7 +17,9 @@ with DAG("publish_golden_image", schedule=None):
         image_id="465076de-dc36-4aec-80f5-ef9d8009428f",
         name="golden-{{ dag_run.run_after | ds_nodash }}",
         wait_for_completion=True,
-        poll_interval=2,
+        poll_interval=10,
+        retries=2,
+        retry_delay=timedelta(seconds=1),  # Airflow fails a task now and then that comes back soon
         outlets=[golden],
     )
 
