@@ -32,6 +32,7 @@ def get_provider_info() -> dict[str, Any]:
             for kind in ("hooks", "operators", "sensors", "triggers")
         },
         "asset-uris": [{"schemes": ["ims"], "handler": "airflow_provider_ims.assets.sanitize_uri"}],
+        "cli": ["airflow_provider_ims.cli.definition.commands"],
         "extra-links": [f"airflow_provider_ims.links.{name}" for name in ("ImageLink", "ConsoleLink")],
         "connection-types": [
             {

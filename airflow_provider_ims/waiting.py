@@ -46,7 +46,8 @@ class Watch:
     """One wait for one job. ``poll_interval``: seconds between looks; ``deadline``: the instant of the last one.
 
     ``pause``: seconds until the next look, as the last one left it. ``failures`` and ``unknown_looks``: how many looks
-    in a row have failed, and how many of these found nothing. ``state`` and ``duration``: of the job, as last seen.
+    in a row have failed, and how many of these found nothing. ``state``, ``progress`` and ``duration``: of the job,
+    as last seen.
     """
 
     client: Client
@@ -58,6 +59,7 @@ class Watch:
     unknown_looks: int = 0
     state: str = "not known"
     pause: float = 0.0
+    progress: float | None = None
     duration: timedelta | None = None
     _last_failure: str = ""
 
@@ -118,7 +120,7 @@ class Watch:
             self._not_found(error)
             return None
         self.failures, self._last_failure, self.unknown_looks = 0, "", 0
-        self.duration = job.duration
+        self.progress, self.duration = job.progress, job.duration
         self._report(job, image)
         return self._verdict(job, image)
 

@@ -66,7 +66,7 @@ def test_a_time_out_stores_nothing_over_what_is_there(page: str) -> None:
 
 def test_without_a_connection_there_are_none(ims_simulator: ImsSimulator) -> None:
     task = operator(ims_conn_id="not_there")
-    with pytest.raises(SettingsError):
+    with fails_with(SettingsError):
         run_task(task)
     assert links_of(task) == {}
 

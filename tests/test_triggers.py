@@ -49,7 +49,13 @@ def test_its_event_names_job_and_image(ims_simulator: ImsSimulator) -> None:
     job_id = copying(0.3, ims_simulator)
     event = event_of(job_id)
     image = ims_simulator.cloud.state.images[event["image_id"]]
-    assert event == {"job_id": job_id, "status": "success", "image_id": image.id, "image_name": "golden"}
+    facts = {
+        "source_image_id": PLAIN_IMAGE,
+        "cmk_id": None,
+        "size": image.size,
+        "duration": pytest.approx(0.3, abs=0.01),
+    }
+    assert event == {"job_id": job_id, "status": "success", "image_id": image.id, "image_name": "golden"} | facts
 
 
 def test_it_looks_no_sooner_than_told(ims_simulator: ImsSimulator) -> None:

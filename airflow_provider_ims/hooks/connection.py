@@ -35,8 +35,12 @@ USER_AGENT = {"User-Agent": f"airflow-provider-ims/{__version__}"}
 @cache
 def token_store() -> TokenStore:
     """The tokens of this process, shared with the machine's other Airflow processes by files in Airflow's home."""
-    home = os.environ.get("AIRFLOW_HOME") or "~/airflow"
-    return TokenStore(Path(home).expanduser() / "ims-tokens")
+    return TokenStore(airflow_home() / "ims-tokens")
+
+
+def airflow_home() -> Path:
+    """Airflow's home on this machine."""
+    return Path(os.environ.get("AIRFLOW_HOME") or "~/airflow").expanduser()
 
 
 def tls_of(settings: Settings) -> ssl.SSLContext | bool:

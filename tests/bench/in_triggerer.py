@@ -12,6 +12,7 @@ from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
 from airflow_provider_ims import idempotency, triggers, waiting
 from airflow_provider_ims.hooks import asynchronous
 from tests.bench.marks import Meter
+from tests.bench.poller import Poller
 
 QUIET = ("idle", "asleep", "settled")
 """Begins of phases in which the probe looks at its file twice a second, and does nothing else."""
@@ -24,6 +25,21 @@ meter = Meter()
 
 class JobTrigger(triggers.JobTrigger):
     """The product's, in a module that counts look-ups of connections from the first one on."""
+
+
+class PollerTrigger(BaseTrigger):
+    """The hand-tuned poller in the same event loop: what a look costs there at least."""
+
+    def __init__(self, connection: dict[str, Any], job_ids: list[str], interval: float) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.kwargs: dict[str, Any] = {"connection": connection, "job_ids": job_ids, "interval": interval}
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        return f"{__name__}.PollerTrigger", self.kwargs
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        await Poller(**self.kwargs).run()
+        yield TaskSuccessEvent()
 
 
 class ProbeTrigger(BaseTrigger):

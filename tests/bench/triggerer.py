@@ -38,11 +38,16 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class RealTriggerer:
-    """What was seen of one. ``asleep_cpu``: CPU seconds a second of its process while all its triggers sleep."""
+    """What was seen of one.
+
+    ``asleep_cpu``: CPU seconds a second of its process while all its triggers sleep. ``poller_cpu_a_look``:
+    milliseconds of the hand-tuned poller in that process, beside these triggers, and without what they take.
+    """
 
     airflow: str
     database: str
     asleep_cpu: float
+    poller_cpu_a_look: float
     figures: Figures
     storm: Storm
 
@@ -127,14 +132,17 @@ def measure(load: Load, throttled_for: float, say: Say) -> RealTriggerer:
         version = stack.api.get("/version")["version"]
         say(f"Airflow {version} on {kept_in.name}")
         course = Course(stack, gathered, load)
-        begun, asleep_cpu = asleep(course, say)
+        begun, asleep_cpu, poller_cpu_a_look = asleep(course, say)
         say(f"{load.count} triggers at once, cold")
         found, storm = run_course(course, begun, throttled_for, say)
-        return RealTriggerer(version, kept_in.name, asleep_cpu, found, storm)
+        return RealTriggerer(version, kept_in.name, asleep_cpu, poller_cpu_a_look, found, storm)
 
 
-def asleep(course: Course, say: Say) -> tuple[Mark, float]:
-    """A triggerer whose triggers only sleep: its mark before it had them, and its CPU seconds a second with them."""
+def asleep(course: Course, say: Say) -> tuple[Mark, float, float]:
+    """A triggerer whose triggers only sleep.
+
+    Its mark before it had them, its CPU seconds a second with them, and what a look of the poller costs beside them.
+    """
     probe = course.probe("idle")
     before = course.await_mark("idle")
     run = defer_all(course, first_look=_in(LONG / 2))
@@ -145,11 +153,28 @@ def asleep(course: Course, say: Say) -> tuple[Mark, float]:
     say(f"{course.load.count} triggers sleep")
     pause(ASLEEP)
     end = course.phase("asleep at last")
+    asleep_cpu = (end.cpu - begin.cpu) / (end.at - begin.at)
+    poller_cpu = poller_beside(course, asleep_cpu, say)
     course.stack.api.call("PATCH", f"/dags/{run.dag_id}/dagRuns/{run.run_id}", json={"state": "failed"})
     course.phase("over")
     probe.wait()  # or the next triggerer would run it too
     course.stack.kill("triggerer")
-    return before, (end.cpu - begin.cpu) / (end.at - begin.at)
+    return before, asleep_cpu, poller_cpu
+
+
+def poller_beside(course: Course, asleep_cpu: float, say: Say) -> float:
+    """CPU milliseconds a look of the hand-tuned poller in the triggerer, on as many jobs of another cloud."""
+    with crowd(course.load.count) as gathered:
+        kwargs = {"connection": gathered.connection, "job_ids": gathered.job_ids, "interval": course.load.interval}
+        run = course.defer("poller", "PollerTrigger", [kwargs])
+        course.stack.api.wait_for("the poller", lambda: bool(gathered.looks(0.0, time.time())), PATIENCE)
+        say("the hand-tuned poller beside them")
+        begin = course.phase("asleep, the poller is not")
+        pause(course.load.window)
+        end = course.phase("asleep, the poller was not")
+        looks = len(gathered.looks(begin.at, end.at))
+        course.stack.api.call("PATCH", f"/dags/poller/dagRuns/{run.run_id}", json={"state": "failed"})
+        return 1000 * (end.cpu - begin.cpu - asleep_cpu * (end.at - begin.at)) / looks
 
 
 def run_course(course: Course, begun: Mark, throttled_for: float, say: Say) -> tuple[Figures, Storm]:

@@ -23,6 +23,14 @@ def test_a_connection_can_be_added_from_the_command_line(stack: Stack) -> None:
     assert (added["conn_type"], added["login"]) == ("ims", "someone")
 
 
+def test_the_command_line_finds_a_connection_made_in_the_ui(stack: Stack) -> None:
+    stack.api.post("/connections", stack.rest_connection | {"connection_id": "ims_by_ui"})
+
+    said = stack.airflow("ims", "check", "--conn-id", "ims_by_ui")
+
+    assert f"IMS at {stack.simulator.url} works" in said
+
+
 def test_the_connection_test_logs_in(stack: Stack) -> None:
     answer = stack.api.post("/connections/test", stack.rest_connection)
 

@@ -15,7 +15,7 @@ class Waits(BaseOperator):
         raise AssertionError("nobody runs it")
 
 
-for dag_id, count in (("crowd", int(os.environ["IMS_BENCH_WAITS"])), ("probe", 1)):
+for dag_id, count in (("crowd", int(os.environ["IMS_BENCH_WAITS"])), ("probe", 1), ("poller", 1)):
     with DAG(dag_id, schedule=None):
         for number in range(count):
             Waits(task_id=f"wait_{number}", pool="closed")

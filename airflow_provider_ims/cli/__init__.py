@@ -1,0 +1,1 @@
+"""``airflow ims``: the provider's commands within Airflow's own command line."""
