@@ -78,7 +78,7 @@ def signature(kind: type, method: str) -> list[tuple[str, str, str]]:
     """Name, type and default of each argument."""
     parameters = [*inspect.signature(getattr(kind, method)).parameters.values()][1:]
     defaults = ("" if each.default is inspect.Parameter.empty else str(each.default) for each in parameters)
-    return [(each.name, *kinds(each), default) for each, default in zip(parameters, defaults, strict=True)]
+    return [(each.name, " ".join(kinds(each)), default) for each, default in zip(parameters, defaults, strict=True)]
 
 
 @pytest.mark.parametrize("kind", [CopyImageOperator, JobSensor, ImsHook, ImsAsyncHook, JobTrigger])
