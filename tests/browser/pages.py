@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from tests.real.processes import pause
 from tests.real.stack import PROJECT, USER, Stack
@@ -53,6 +53,7 @@ def browsing(stack: Stack) -> Iterator[Any]:
         try:
             context = browser.new_context(**LOOKS)
             context.set_default_timeout(PATIENCE)
+            expect.set_options(timeout=PATIENCE)
             page = context.new_page()
             page.goto(stack.url)
             page.fill("input[name=username]", USER)

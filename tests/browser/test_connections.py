@@ -38,7 +38,10 @@ def fill_in_extra(form: Any, stack: Stack) -> None:
 
 def save(page: Any, form: Any, conn_id: str) -> Any:
     """Save it; returns its row in the list."""
-    form.get_by_role("button", name="Save").click()
+    page.keyboard.press("Tab")  # out of the field that was filled in last: the form takes its value then
+    with page.expect_response(lambda response: response.request.method == "POST") as answered:
+        form.get_by_role("button", name="Save").click()
+    assert answered.value.status == 201, answered.value.text()
     expect(form).to_be_hidden()
     return page.get_by_role("row").filter(has=page.get_by_text(conn_id, exact=True))
 
