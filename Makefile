@@ -4,15 +4,16 @@ PY := .venv/bin/python
 PY_LOWEST := .venv-lowest/bin/python
 PIP_FLAGS := --quiet --quiet --disable-pip-version-check
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate
+MODULES = $(patsubst %.__init__,%,$(subst /,.,$(basename $(filter-out %/__main__.py,$(wildcard airflow_provider_ims/*.py airflow_provider_ims/*/*.py)))))
 ON_CHANGE := pyproject.toml airflow_provider_ims/__init__.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-breaking test-faults test-real test-deaths test-crashes test-hundred test-lowest bench picture \
-	lock clean
+.PHONY: help demo up test test-breaking test-faults test-real test-deaths test-crashes test-hundred test-lowest bench docs \
+	test-browser lock clean
 .DELETE_ON_ERROR:
 
 help: ## what the commands are
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 demo: .venv/ready ## a real Airflow copies an image in the simulated cloud, shows how, and stops
 	@$(PY) -m tests.real.demo
@@ -52,13 +53,18 @@ test-lowest: .venv-lowest/ready ## the tests on the oldest Airflow that is suppo
 bench: .venv/bench-ready ## what waiting costs: ours beside the ways of today; renews the README's figures (45 minutes)
 	@$(PY) -m tests.bench
 
-picture: .venv/ready ## the README's picture, taken anew (needs Chromium and playwright)
-	@$(PY) -m tests.browser.picture
+test-browser: .venv/browser-ready ## what people see, in a real browser (needs Chromium); takes the README's pictures anew
+	$(PY) -m pytest tests/browser
+
+docs: .venv/docs-ready ## the API documentation, in build/docs
+	@$(PY) -W ignore -m pdoc --docformat restructuredtext --output-directory build/docs $(MODULES)
+	@echo "build/docs/index.html"
 
 lock: ## renew the lock files (needs uv)
 	$(COMPILE) --upgrade --group newest pyproject.toml -o requirements.lock
 	$(COMPILE) --upgrade --group lowest --resolution lowest-direct pyproject.toml -o requirements-lowest.lock
-	$(COMPILE) --upgrade --group bench --constraint requirements.lock -o requirements-bench.lock
+	for group in bench browser docs; do \
+		$(COMPILE) --upgrade --group $$group --constraint requirements.lock -o requirements-$$group.lock || exit; done
 
 clean: ## remove what the commands left behind
 	rm -rf .venv .venv-lowest build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
@@ -68,7 +74,7 @@ clean: ## remove what the commands left behind
 	@$*/bin/python -m pip install $(PIP_FLAGS) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.venv/bench-ready: requirements-bench.lock .venv/ready
+.venv/bench-ready .venv/browser-ready .venv/docs-ready: .venv/%-ready: requirements-%.lock .venv/ready
 	@$(PY) -m pip install $(PIP_FLAGS) --no-deps --requirement $<
 	@touch $@
 

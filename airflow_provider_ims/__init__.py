@@ -40,11 +40,12 @@ def get_provider_info() -> dict[str, Any]:
                 "hook-class-name": "airflow_provider_ims.hooks.ImsHook",
                 "hook-name": "Image Management Service (OTC, Huawei Cloud)",
                 "ui-field-behaviour": {
-                    "hidden-fields": ["schema", "port"],
+                    "hidden-fields": ["schema"],
                     "relabeling": {"login": "IAM user name", "password": "Password", "host": "IMS endpoint"},
                     "placeholders": {
                         "login": "The IAM user's name (for an account log-in: the account's name)",
                         "host": "Address of the image service; blank: what the log-in offers, else the region's",
+                        "port": "0; if it is blank, the Test button of Airflow 3.3 answers Bad Request",
                     },
                 },
                 "conn-fields": _CONN_FIELDS,

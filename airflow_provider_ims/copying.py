@@ -70,7 +70,8 @@ def pause_for_slot(soonest: float, waited: float, left: float) -> float | None:
 class Notes(Protocol):
     """Where it is written down what whoever tries the same order again should know. Raises ``StateStoreError``."""
 
-    def write(self, **facts: Any) -> None: ...
+    def write(self, **facts: Any) -> None:
+        """Keep these, in the place of what was kept before."""
 
 
 class _LookIsOld(Exception):

@@ -60,6 +60,7 @@ class Fingerprint:
 
     @classmethod
     def of(cls, key: str, image_id: str, attempt: int = 0) -> Fingerprint:
+        """That of a copy key and a source image; ``attempt``: how many jobs of the copy have ended with FAIL."""
         task, clearing = key, None
         if parts := _KEY_OF_A_TASK.fullmatch(key):
             task, number, started = parts.groups()
@@ -100,6 +101,7 @@ class Order:
 
     @property
     def fingerprint(self) -> Fingerprint | None:
+        """What the image is known by, unless it is not to be marked."""
         return Fingerprint.of(self.key, self.image_id, self.attempt) if self.marked else None
 
     @property

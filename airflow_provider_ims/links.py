@@ -31,6 +31,7 @@ class ConsoleLink(BaseOperatorLink):
     url: str = ""
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        """The address that a process of the task has told; blank where it knew none."""
         return self.url
 
 
@@ -42,6 +43,7 @@ class ImageLink(BaseOperatorLink):
     url: str = ""
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        """The address that a process of the task has told; blank where it knew none."""
         return self.url
 
 
@@ -51,6 +53,7 @@ class LinkedOperator(BaseOperator):
     operator_extra_links: Collection[BaseOperatorLink] = (ImageLink(), ConsoleLink())
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Go on after a deferral; the links stay as they are until something new is known."""
         self._tell_links()
         return super().resume_execution(next_method, next_kwargs, context)
 

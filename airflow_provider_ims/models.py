@@ -38,6 +38,7 @@ class Request:
     once: bool = False
 
     def with_header(self, name: str, value: str) -> Request:
+        """This request with one header more."""
         return replace(self, headers={**self.headers, name: value})
 
 
@@ -50,6 +51,7 @@ class Response:
     body: bytes = field(default=b"", repr=False)
 
     def header(self, name: str) -> str | None:
+        """A header's value, whatever case its name is in."""
         return next((value for key, value in self.headers.items() if key.lower() == name.lower()), None)
 
     def with_header(self, name: str, value: str) -> Response:
@@ -90,6 +92,7 @@ class Credentials:
 
     @property
     def project(self) -> str:
+        """The project's id or else its name, to speak of it; blank where neither is given."""
         return self.project_id or self.project_name or ""
 
     @property
@@ -114,6 +117,7 @@ class Token:
     endpoints: Mapping[str, str] = field(default_factory=dict)
 
     def is_fresh(self, now: datetime) -> bool:
+        """Whether it can be used for a while yet. ``now``: aware."""
         margin = min(REFRESH_MARGIN, (self.expires_at - self.issued_at) * REFRESH_SHARE)
         return now < self.expires_at - margin
 
@@ -145,11 +149,13 @@ class JobStatus(StrEnum):
 
     @classmethod
     def parse(cls, text: object) -> JobStatus:
+        """The status of that name; ``UNKNOWN`` for any that the API reference does not have."""
         word = str(text).strip().upper()
         return cls.FAIL if word == "FAILED" else cls.__members__.get(word, cls.UNKNOWN)
 
     @property
     def is_terminal(self) -> bool:
+        """Whether the job is over."""
         return self in (JobStatus.SUCCESS, JobStatus.FAIL)
 
 
@@ -196,7 +202,7 @@ class Job:
             image_name=text(entities.get("image_name")),
             error_code=text(document.get("error_code")) or text(entities.get("error_code")),
             fail_reason=text(document.get("fail_reason")) or text(entities.get("error")),
-            progress=fraction(entities.get("process_percent")),
+            progress=_fraction(entities.get("process_percent")),
             begin_time=instant(document.get("begin_time")),
             end_time=instant(document.get("end_time")),
         )
@@ -221,10 +227,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """An image. ``status`` is one of queued, saving, active, killed, deleted; ``size`` is in bytes.
-
-    ``properties`` is the cloud's whole document, for what has no name here.
-    """
+    """An image: ``status`` queued, saving, active, killed or deleted; ``size`` in bytes; ``properties``: all of it."""
 
     id: str
     name: str
@@ -239,10 +242,12 @@ class Image:
 
     @property
     def is_active(self) -> bool:
+        """Whether it can be used."""
         return self.status == "active"
 
     @property
     def is_dead(self) -> bool:
+        """Whether it will never be usable (again)."""
         return self.status in ("killed", "deleted")
 
     @property
@@ -262,7 +267,7 @@ class Image:
             cmk_id=text(document.get("__system__cmkid")),
             owner=text(document.get("owner")),
             origin=text(document.get("__data_origin")),
-            size=whole(document.get("__image_size")),
+            size=_whole(document.get("__image_size")),
             created_at=instant(document.get("created_at")),
             properties=dict(document),
         )
@@ -282,7 +287,7 @@ def instant(value: object) -> datetime | None:
         return None
 
 
-def fraction(value: object) -> float | None:
+def _fraction(value: object) -> float | None:
     try:
         share = float(str(value))
     except ValueError:
@@ -290,6 +295,6 @@ def fraction(value: object) -> float | None:
     return share if 0 <= share <= 1 else None
 
 
-def whole(value: object) -> int | None:
+def _whole(value: object) -> int | None:
     digits = str(value)
     return int(digits) if digits.isascii() and digits.isdecimal() and len(digits) < 20 else None

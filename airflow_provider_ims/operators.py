@@ -149,6 +149,7 @@ class CopyImageOperator(LinkedOperator):
         return ImsBaseHook(self.ims_conn_id)
 
     def execute(self, context: Context) -> str:
+        """Begin the copy, or take up one begun by an earlier try; returns the job's id. Raises ``ImsError``."""
         check_end_in_triggerer(self)
         is_first = context["ti"].try_number == 1  # each clearing and each retry has a higher number
         return self._copy(context, deadline(context, self.timeout), may_follow=not is_first, is_first=is_first)
@@ -172,6 +173,7 @@ class CopyImageOperator(LinkedOperator):
             return str(event["job_id"])
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Go on after a deferral; where it failed, say what is known of the copy."""
         if next_method != "__fail__":
             return super().resume_execution(next_method, next_kwargs, context)
         with self._accounted():  # Airflow's own time-out, or a trigger that could not run
@@ -180,6 +182,7 @@ class CopyImageOperator(LinkedOperator):
             return super().resume_execution(next_method, next_kwargs, context)
 
     def on_kill(self) -> None:
+        """Send no more, and say what is known of the copy, which goes on."""
         if self._submission:
             self._submission.is_stopped = True
         self._tell()

@@ -79,6 +79,7 @@ class JobSensor(LinkedOperator, BaseSensorOperator):
         return ImsBaseHook(self.ims_conn_id, patience=0)  # what fails for a moment, the next look repeats
 
     def execute(self, context: Context) -> Any:
+        """Wait, and return the image's id. Raises ``ImsError``, ``AirflowSensorTimeout``, ``AirflowSkipException``."""
         from airflow_provider_ims.waiting import Watch
 
         check_end_in_triggerer(self)
@@ -104,6 +105,7 @@ class JobSensor(LinkedOperator, BaseSensorOperator):
             raise self._watch.timed_out() from None  # Airflow looked at the clock a moment after us
 
     def poke(self, context: Context) -> PokeReturnValue:
+        """Look once."""
         with self._failures():
             image = self._perform(self._watch.look())
             if image is None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from airflow.sdk import DAG, Param
+from airflow.sdk import DAG, Param, get_current_context, task
 
 from airflow_provider_ims.operators import CopyImageOperator
 from airflow_provider_ims.sensors import JobSensor
-
-UUID = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 
 with DAG(
     "copy_image_by_hand",
@@ -20,7 +18,7 @@ with DAG(
         "image_id": Param(
             "465076de-dc36-4aec-80f5-ef9d8009428f",
             type="string",
-            pattern=UUID,
+            format="uuid",
             title="Source image",
             description="The id (a UUID) of a private, active image. The default is the simulator's.",
         ),
@@ -56,6 +54,12 @@ with DAG(
             title="Copy key",
             description="To take up a copy begun before: the copy key in its task's log; ask for the same as then.",
         ),
+        "wait": Param(
+            True,
+            type="boolean",
+            title="Wait for the copy",
+            description="Whether the run ends when the new image is there, else as soon as the copy has begun.",
+        ),
     },
 ) as dag:
     copy = CopyImageOperator(
@@ -67,4 +71,10 @@ with DAG(
         allow_decryption="{{ params.allow_decryption }}",
         copy_key="{{ params.copy_key or '' }}",
     )
-    JobSensor(task_id="wait_for_copy", job_id=copy.output, poke_interval=10)  # a person is waiting
+
+    @task.short_circuit
+    def wait_or_not() -> bool:
+        return bool(get_current_context()["params"]["wait"])
+
+    wait = JobSensor(task_id="wait_for_copy", job_id=copy.output, poke_interval=10)  # a person is waiting
+    copy >> wait_or_not() >> wait

@@ -10,10 +10,13 @@ from typing import Any
 import pytest
 
 from airflow_provider_ims import errors
+from airflow_provider_ims.hooks.asynchronous import ImsAsyncHook
+from airflow_provider_ims.hooks.base import ImsBaseHook
+from airflow_provider_ims.hooks.synchronous import ImsHook
 from airflow_provider_ims.operators import CopyImageOperator
 from airflow_provider_ims.sensors import JobSensor
 from airflow_provider_ims.settings import KNOWN_KEYS
-from airflow_provider_ims.triggers import ImageTrigger
+from airflow_provider_ims.triggers import ImageTrigger, JobTrigger
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
 EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
@@ -31,12 +34,18 @@ def table_after(heading: str) -> dict[str, list[str]]:
     return {first: rest for first, *rest in cells}
 
 
+def kinds(parameter: inspect.Parameter) -> set[str]:
+    """The types that a user writes for it."""
+    return set(str(parameter.annotation).split(" | ")) - {"None", "XComArg"}
+
+
 @pytest.mark.parametrize(
     ("heading", "kind"),
     [("### CopyImageOperator", CopyImageOperator), ("### JobSensor", JobSensor), ("### ImageTrigger", ImageTrigger)],
 )
 def test_the_table_of_arguments_is_that_of_the_class(heading: str, kind: Any) -> None:
-    documented = {name: cells[-1] for name, cells in table_after(heading).items() if name != "argument"}
+    rows = {name: cells for name, cells in table_after(heading).items() if name not in ("argument", "---")}
+    documented = {name: cells[-1] for name, cells in rows.items()}
     parameters = {
         name: each
         for name, each in inspect.signature(kind.__init__).parameters.items()
@@ -44,8 +53,40 @@ def test_the_table_of_arguments_is_that_of_the_class(heading: str, kind: Any) ->
     }
     assert list(documented) == sorted(parameters, key=list(documented).index)
     for name, each in parameters.items():
+        kind_of, _, unit = rows[name][0].partition(", ")
+        assert set(kind_of.split(" or ")) == kinds(each), name
+        assert unit == ("seconds" if kind_of == "float" else ""), name
         if each.default not in (inspect.Parameter.empty, None):
             assert documented[name] == str(each.default), name
+
+
+def test_the_table_of_the_hooks_calls_is_that_of_the_classes() -> None:
+    rows = {name: cells for name, cells in table_after("### ImsHook, ImsAsyncHook").items() if cells[0] != "---"}
+    del rows["call"]
+    for name, (arguments, _, in_both) in rows.items():
+        method = "__init__" if name == "the hook itself" else name
+        documented = re.findall(r"(\w+): (\w+)(?: = (\w+(?:\.\d)?))?", arguments)
+        assert documented == signature(ImsHook, method), name
+        if in_both == "yes":
+            assert documented == signature(ImsAsyncHook, method), name
+        else:
+            assert not hasattr(ImsAsyncHook, method), name
+    own = {name for name in (*vars(ImsBaseHook), *vars(ImsHook)) if callable(getattr(ImsHook, name)) and name[0] != "_"}
+    assert own - set(rows) == {"check", "close", "get_conn", "perform", "send", "sleep"}
+
+
+def signature(kind: type, method: str) -> list[tuple[str, str, str]]:
+    """Name, type and default of each argument."""
+    parameters = [*inspect.signature(getattr(kind, method)).parameters.values()][1:]
+    defaults = ("" if each.default is inspect.Parameter.empty else str(each.default) for each in parameters)
+    return [(each.name, " ".join(kinds(each)), default) for each, default in zip(parameters, defaults, strict=True)]
+
+
+@pytest.mark.parametrize("kind", [CopyImageOperator, JobSensor, ImsHook, ImsAsyncHook, JobTrigger])
+def test_the_api_documentation_has_every_argument(kind: type) -> None:
+    documented = re.findall(r":param (\w+):", inspect.getdoc(kind) or "")
+    assert documented == list(dict.fromkeys(documented))
+    assert set(documented) == {name for name, *_ in signature(kind, "__init__") if name != "kwargs"}
 
 
 def test_the_table_of_errors_has_every_kind_that_is_raised() -> None:

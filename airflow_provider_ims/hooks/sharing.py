@@ -106,6 +106,7 @@ class Line:
             raise ConnectError(f"Nothing was sent: the requests before were not answered in {seconds:.0f} s.") from None
 
     async def close(self) -> None:
+        """End the session; nobody uses the line any more."""
         if self._looking_up:
             self._looking_up.cancel()
         await self.http.close()

@@ -44,6 +44,7 @@ class Arrival:
 
     @classmethod
     def of(cls, request: Request, call: Call, route: str, reply: Reply, instant: datetime) -> Arrival:
+        """That of a request and what became of it."""
         return cls(
             instant=instant,
             route=route,
@@ -73,6 +74,7 @@ class Cloud:
 
     @property
     def settings(self) -> Settings:
+        """How this cloud behaves."""
         return self.state.settings
 
     @property

@@ -38,9 +38,11 @@ class Wish:
 
     @property
     def source(self) -> StoredImage:
+        """The image to be copied."""
         return self.state.images[self.source_id]
 
     def text(self, key: str) -> str:
+        """A string of the request's body; blank where there is none."""
         value = self.body.get(key)
         return value if isinstance(value, str) else ""
 

@@ -98,9 +98,11 @@ class FaultBook:
         self._faults: list[Fault] = []
 
     def add(self, *faults: Fault) -> None:
+        """Have these happen from now on, after those before."""
         self._faults.extend(faults)
 
     def clear(self) -> None:
+        """Have none happen any more."""
         self._faults.clear()
 
     def __len__(self) -> int:

@@ -18,6 +18,7 @@ class Project:
     name: str
 
     def is_in(self, region: str) -> bool:
+        """Whether it is the region's main project or one below it."""
         return self.name == region or self.name.startswith(f"{region}_")
 
 
@@ -35,6 +36,7 @@ class Account:
     enabled: bool = True
 
     def is_in_domain(self, domain: dict[str, str]) -> bool:
+        """Whether a log-in's ``domain`` (``name`` or ``id``) is this account's."""
         return (
             domain.get("name", self.domain_name) == self.domain_name
             and domain.get("id", self.domain_id) == self.domain_id
@@ -70,6 +72,7 @@ class CopyJob:
     fail_reason: str = ""
 
     def phase(self, now: datetime) -> Phase:
+        """Its status at an instant."""
         if now >= self.ends_at:
             return "FAIL" if self.fail_code else "SUCCESS"
         return "RUNNING" if now >= self.starts_at else "INIT"

@@ -28,10 +28,12 @@ class ImsSimulator:
 
     @property
     def connection(self) -> dict[str, Any]:
+        """The Airflow connection that leads here, with its password."""
         return connection_to(self.url, self.cloud.settings)
 
     @property
     def connection_json(self) -> str:
+        """The same as text, as ``AIRFLOW_CONN_...`` takes it."""
         return json.dumps(self.connection)
 
 

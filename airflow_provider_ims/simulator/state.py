@@ -41,6 +41,7 @@ class State:
         self.images: dict[str, StoredImage] = {image.id: image for image in seeded}
 
     def now(self) -> datetime:
+        """The cloud's time: aware, UTC."""
         return self.clock()
 
     @property
@@ -59,6 +60,7 @@ class State:
         return fixed_id(kind, self.settings.seed, self._drawn, self.now())
 
     def fresh_uuid(self, kind: str) -> str:
+        """An id that was never given before, in the form of a UUID."""
         return str(UUID(hex=self.fresh_id(kind), version=4))
 
     def fresh_token(self) -> str:

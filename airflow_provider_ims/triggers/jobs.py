@@ -90,6 +90,7 @@ class JobTrigger(BaseTrigger):
         self.xcoms = xcoms
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
+        """What Airflow stores of it: no secrets."""
         kwargs = ("job_id", "ims_conn_id", "poll_interval", "deadline", "first_look", "order", "xcoms")
         return "airflow_provider_ims.triggers.JobTrigger", {name: getattr(self, name) for name in kwargs}
 
@@ -100,6 +101,7 @@ class JobTrigger(BaseTrigger):
         return ImsAsyncHook(self.ims_conn_id, patience=0)  # what fails for a moment, the next look repeats
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Look until the job is over, and yield one event: ``status`` (``success``, ``error``) and what is known."""
         try:
             await asyncio.sleep(max(0.0, _seconds_until(self.first_look)))  # or what fails would come back too soon
             made = await self._wait()
@@ -200,10 +202,12 @@ class SlotTrigger(BaseTrigger):
         self.known = known
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
+        """What Airflow stores of it: no secrets."""
         kwargs = {name: getattr(self, name) for name in ("until", "deadline", "known")}
         return "airflow_provider_ims.triggers.SlotTrigger", kwargs
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Sleep, and yield one event: the ``deadline``."""
         await asyncio.sleep(max(0.0, _seconds_until(self.until)))
         yield TriggerEvent({"deadline": self.deadline})
 
