@@ -12,7 +12,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowRescheduleException
 
 from airflow_provider_ims.errors import ArgumentError, ImsError, StateStoreError, ThrottledError
-from airflow_provider_ims.idempotency import account, copy_key
+from airflow_provider_ims.idempotency import copy_key
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -142,8 +142,7 @@ def defer_until_over(
         xcoms=None if xcoms is None else dict(xcoms),
     )
     until = f"{watch.deadline:%Y-%m-%d %H:%M} UTC"
-    known = account(watch.order.key if watch.order and watch.order.marked else None, watch.job_id)
-    operator.log.info("Waiting in the triggerer until %s. %s", until, known)
+    operator.log.info("Waiting in the triggerer for job %s until %s", watch.job_id, until)
     patience = max(watch.deadline - now, timedelta(0)) + DEFERRAL_MARGIN
     kwargs = {"image_page": page} | ({"copy_key": watch.order.key} if watch.order else {})
     operator.defer(trigger=trigger, method_name="execute_complete", kwargs=kwargs, timeout=patience)

@@ -50,7 +50,7 @@ def test_a_copy_from_log_in_to_image(ims_simulator: ImsSimulator, lines: Lines, 
         "Logged in at http://.* OTC-SIMULATOR/ims-operator eu-de; the token is valid until 20.* UTC$",
         f"Submitted: job {JOB} copies image {IMAGE} to 'golden'$",
         f"Copy key '.*, job {JOB}. It goes on in the cloud",
-        *([f"Waiting in the triggerer until 20.* UTC. Copy key '.*, job {JOB}"] if deferrable else []),
+        *([f"Waiting in the triggerer for job {JOB} until 20.* UTC$"] if deferrable else []),
         f"Job {JOB}: SUCCESS, image {IMAGE} is active, took 0:00:01$",
     )
 

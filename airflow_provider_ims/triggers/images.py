@@ -82,6 +82,7 @@ class ImageTrigger(BaseEventTrigger):
         return ImageFilter(self.name, self.tag, self.image_type)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
+        """The path of the class and the arguments, for the database."""
         kwargs = ("name", "tag", "image_type", "ims_conn_id", "poll_interval")
         return "airflow_provider_ims.triggers.ImageTrigger", {name: getattr(self, name) for name in kwargs}
 
