@@ -64,7 +64,8 @@ def check_connection(hook: ImsBaseHook) -> ConnectionCheck:
         with _impatient(hook):
             _check(hook, found)
     except ImsError as error:
-        return ConnectionCheck(**found, advice=f"{error}{_fields(error, 'project_id' in found)}")
+        said = str(error).removeprefix(f"Could not log in at {found.get('iam')} as {found.get('user')}: ")
+        return ConnectionCheck(**found, advice=f"{said}{_fields(error, 'project_id' in found)}")
     return ConnectionCheck(**found, works=True)
 
 

@@ -9,12 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.real.stack import PROJECT, Stack
+from tests.real.stack import ASSETS_START_RUNS, PROJECT, Stack
 
 DAG_FILES = Path(__file__).parent / "dags"
 """DAGs that only the tests need, beside the examples of the project."""
-
-ASSETS_START_RUNS = {"AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "True"}
 
 
 def in_worker(example: Path) -> str:

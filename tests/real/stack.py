@@ -25,6 +25,9 @@ from tests.real.rest import AirflowApi, Service
 
 PROJECT = Path(__file__).parents[2]
 USER = "admin"
+ASSETS_START_RUNS = {"AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "True"}
+"""For the environment of a stack in which runs are begun by schedules, too: assets start none without."""
+
 POOL = {"name": "ims_copies", "slots": 5, "include_deferred": True, "description": "Copies that IMS runs at once"}
 AIRFLOW_PARTS = {
     "api-server": ["api-server"],
@@ -222,4 +225,4 @@ def _environment(home: Path, url: str, parallelism: int) -> dict[str, str]:
     }
 
 
-__all__ = ["PROJECT", "USER", "Simulator", "Stack", "StackError"]
+__all__ = ["ASSETS_START_RUNS", "PROJECT", "USER", "Simulator", "Stack", "StackError"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from tests.real.processes import InterruptedBySignal, StackError, free_port, heed_signals, pause
-from tests.real.stack import USER, Stack
+from tests.real.stack import ASSETS_START_RUNS, USER, Stack
 
 WISHED_PORT = 8080
 
@@ -19,14 +19,14 @@ Connection ims_default, pool ims_copies and the example DAGs are there. Source i
 
 {images}
 
-A run starts from the UI; schedules are off. Everything, runs included, is gone after Ctrl-C.
+A run starts from the UI, by its schedule, or by an asset's event. Everything, runs included, is gone after Ctrl-C.
 """
 
 
 def serve() -> None:
     """Start everything and stay until a signal comes or a part dies."""
     print("Starting the simulated cloud and Airflow ...", flush=True)
-    with Stack(port=free_port(WISHED_PORT)) as stack:
+    with Stack(port=free_port(WISHED_PORT), env=ASSETS_START_RUNS) as stack:
         seeded = stack.simulator.image_lines
         images = "\n".join(f"  {line}" for line in seeded)
         values = {"url": stack.url, "user": USER, "password": stack.password, "cloud": stack.simulator.url}
