@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -25,8 +26,12 @@ class AssetStore:
     def __init__(self) -> None:
         self.kept: dict[str, str] = {}
         self.fails = False
+        self.hiccups = 0
 
     async def aget(self, key: str) -> Any:
+        if self.hiccups:
+            self.hiccups -= 1
+            raise json.JSONDecodeError("a backend of the user's own", "", 0)
         return json.loads(self.kept[key]) if key in self.kept else None
 
     async def aset(self, key: str, value: Any) -> None:
@@ -187,6 +192,14 @@ def test_a_store_that_fails_for_a_moment_repeats_nothing(ims_simulator: ImsSimul
 
     assert play(ims_simulator, Triggerer(store), scene).fired == ["golden-1"]
     assert play(ims_simulator, Triggerer(store), nothing).fired == []
+
+
+def test_a_store_that_does_not_answer_for_a_moment_is_asked_again(ims_simulator: ImsSimulator) -> None:
+    store = AssetStore()
+    play(ims_simulator, Triggerer(store), nothing)
+    ims_simulator.cloud.add_image("golden-old", created_at=datetime.now(UTC) - timedelta(hours=2))
+    store.hiccups = 1
+    assert play(ims_simulator, Triggerer(store), nothing).fired == ["golden-old"]
 
 
 def test_without_a_store_a_start_repeats_the_last_hour(ims_simulator: ImsSimulator) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import certifi
 import pytest
 
 from airflow_provider_ims.errors import (
@@ -199,6 +200,29 @@ def test_a_bundle_that_is_none_is_a_setting_to_mend(
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
     with pytest.raises(SettingsError, match=r"verify: .*bundle\.pem is no CA bundle"):
         ask(GET_IMAGE)
+
+
+def test_a_bundle_that_goes_while_an_answer_is_lost_is_not_to_blame(
+    ims_simulator: ImsSimulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    bundle = tmp_path / "bundle.pem"
+    bundle.write_text(Path(certifi.where()).read_text())
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+    with ImsHook(patience=0) as hook:
+        hook.get_image(PLAIN_IMAGE)
+        ims_simulator.cloud.faults.add(Fault("copy", "reset_after"))
+        bundle.unlink()
+        with pytest.raises(UnclearSubmitError):
+            hook.copy_image(PLAIN_IMAGE, name="golden")
+
+
+@pytest.mark.parametrize("host", ["http://ims..example", "http://" + 70 * "a" + ".example"])
+def test_a_host_that_cannot_be_is_a_setting_to_mend(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    extra = {"region": "eu-de", "domain_name": "d", "iam_endpoint": host}
+    connection = {"conn_type": "ims", "login": "u", "password": "p", "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_IMS_DEFAULT", json.dumps(connection))
+    with pytest.raises(SettingsError, match="check host, iam_endpoint and proxies in the connection"):
+        ask_in_thread(GET_IMAGE)
 
 
 @BOTH

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from argparse import Namespace
 from dataclasses import asdict
 from datetime import timedelta
 from itertools import islice
 from typing import Any
 
-from airflow_provider_ims.arguments import check_copy
+from airflow_provider_ims.arguments import LONGEST_MARKED_DESCRIPTION, check_copy
 from airflow_provider_ims.cli.notes import FileNotes
-from airflow_provider_ims.cli.terminal import command
+from airflow_provider_ims.cli.terminal import command, exit_status
 from airflow_provider_ims.copying import Submission
-from airflow_provider_ims.errors import ArgumentError, CopyConflictError
+from airflow_provider_ims.errors import ArgumentError, CopyConflictError, ImsError
 from airflow_provider_ims.hooks.base import ImsBaseHook
 from airflow_provider_ims.hooks.connection import airflow_home
 from airflow_provider_ims.idempotency import Order, account
@@ -20,6 +21,7 @@ from airflow_provider_ims.models import Image, Job, JobStatus
 from airflow_provider_ims.settings import Settings
 from airflow_provider_ims.waiting import Watch
 
+log = logging.getLogger(__name__)
 Row = dict[str, Any]
 GIB = 1024**3
 AGAIN = "The same command takes it up again."
@@ -30,12 +32,11 @@ def check(args: Namespace) -> int:
     """Test a connection."""
     with ImsBaseHook(args.conn_id) as hook:
         found = hook.check()
-    row = asdict(found)
     if args.output == "table":
         print(found)
     else:
-        args.show([row])
-    return 0 if found.works else 1
+        args.show([asdict(found)])
+    return exit_status(found.error) if found.error else 0
 
 
 @command
@@ -53,7 +54,15 @@ def images(args: Namespace) -> int:
 @command
 def copy(args: Namespace) -> int:
     """Copy an image, and wait for it where asked."""
-    check_copy(args.image_id, args.name, args.description, args.cmk_id, args.enterprise_project_id, args.copy_key)
+    check_copy(
+        args.image_id,
+        args.name,
+        args.description,
+        args.cmk_id,
+        args.enterprise_project_id,
+        args.copy_key,
+        longest=LONGEST_MARKED_DESCRIPTION,
+    )
     image_id = args.image_id.lower()
     order = Order(
         key=args.copy_key or f"airflow ims copy {image_id} {args.name}",
@@ -66,10 +75,8 @@ def copy(args: Namespace) -> int:
     with ImsBaseHook(args.conn_id) as hook:
         notes = notes_of(order, hook.client.settings)
         job_id, order = begin(args, hook, order, notes)
-        if args.wait:
-            wait(args, hook, job_id, order)
-            notes.remove()
-        found = hook.get_job(job_id)
+        image = wait(args, hook, job_id, order) if args.wait else None
+        found = seen(hook, job_id, image)
     args.show([job_row(found) | {"image_name": args.name, "copy_key": order.key}])
     return 1 if found.status is JobStatus.FAIL else 0
 
@@ -104,9 +111,8 @@ def job(args: Namespace) -> int:
     """Show a job, or wait for it."""
     with ImsBaseHook(args.conn_id) as hook:
         args.on_interrupt = lambda: f"{account(None, args.job_id)} {AGAIN}"
-        if args.wait:
-            wait(args, hook, args.job_id)
-        found = hook.get_job(args.job_id)
+        image = wait(args, hook, args.job_id) if args.wait else None
+        found = seen(hook, args.job_id, image) if image else hook.get_job(args.job_id)
     args.show([job_row(found)])
     return 1 if found.status is JobStatus.FAIL else 0
 
@@ -115,12 +121,24 @@ def wait(args: Namespace, hook: ImsBaseHook, job_id: str, order: Order | None = 
     """Look until the image is there, and show how far it is."""
     deadline = hook.client.now() + timedelta(seconds=args.timeout)
     watch = Watch(hook.client, job_id, args.poll_interval, deadline, order)
-    hook.patience = 0.0  # what fails for a moment, the next look repeats
+    patience, hook.patience = hook.patience, 0.0  # what fails for a moment, the next look repeats
     with args.said.progress(f"Job {job_id}") as tell:
         while (image := hook.perform(watch.look())) is None:
             tell(watch.state, watch.progress)
             hook.sleep(watch.until_next_look())
+    hook.patience = patience
     return image
+
+
+def seen(hook: ImsBaseHook, job_id: str, image: Image | None) -> Job:
+    """The job as it is now, or what is known of it where it cannot be looked at: that it was begun, or its image."""
+    try:
+        return hook.get_job(job_id)
+    except ImsError as error:
+        log.warning("%s", error)
+        if image is None:
+            return Job(job_id, JobStatus.UNKNOWN, str(JobStatus.UNKNOWN))
+        return Job(job_id, JobStatus.SUCCESS, str(JobStatus.SUCCESS), image.id, image.name)
 
 
 def image_row(image: Image) -> Row:

@@ -19,9 +19,9 @@ from airflow_provider_ims.arguments import check_image_id, check_job_id
 from airflow_provider_ims.errors import ArgumentError
 
 EXIT_STATUS = """
-exit status: 0 if it worked; 1 if the cloud refused, the job failed, or the copy that was begun is not as asked;
-2 if an argument or the connection is wrong; 3 if time ran out, while the job goes on; 4 if the cloud cannot be asked
-for the moment, so try again; 130 after Ctrl-C.
+exit status: 0 if it worked; 1 if the cloud refused, the job failed, or the copy that was begun is not as asked or
+cannot be noted; 2 if an argument or the connection is wrong; 3 if time ran out, while the job goes on; 4 if the cloud
+cannot be asked for the moment, so try again; 130 after Ctrl-C.
 """
 RESULTS = "Standard output has the result and nothing else; what happens meanwhile goes to standard error."
 
@@ -41,7 +41,7 @@ def _checked(check: Callable[[str], None]) -> Callable[[str], str]:
 
 def _seconds(value: str) -> float:
     seconds = float(value)
-    if not 0 < seconds < float("inf"):
+    if not 0 < seconds <= 1e8:
         raise ValueError
     return seconds
 

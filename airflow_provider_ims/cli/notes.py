@@ -9,7 +9,7 @@ import logging
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -77,11 +77,6 @@ class FileNotes:
             os.replace(file.name, self.path)
         except OSError as problem:
             raise self._refused(problem) from None
-
-    def remove(self) -> None:
-        """Forget them: the image is there, and is recognized by itself."""
-        with suppress(OSError):
-            self.path.unlink()
 
     def _refused(self, problem: Exception) -> StateStoreError:
         remedy = "nothing was sent; make it readable and writable"

@@ -16,20 +16,31 @@ from airflow.cli.simple_table import AirflowConsole
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from airflow_provider_ims.errors import ArgumentError, ImsError, ImsTransientError, JobTimeoutError, SettingsError
+from airflow_provider_ims import errors
+from airflow_provider_ims.errors import (
+    ArgumentError,
+    ImsError,
+    ImsTransientError,
+    JobInterruptedError,
+    JobTimeoutError,
+    SettingsError,
+    StateStoreError,
+)
 
 WRONG, TIMED_OUT, TRY_AGAIN, INTERRUPTED = 2, 3, 4, 130
 
 Tell = Callable[[str, float | None], None]
 
 
-def exit_status(error: ImsError) -> int:
-    """The exit status that tells what kind of error it was."""
-    if isinstance(error, ArgumentError | SettingsError):
+def exit_status(name: str) -> int:
+    """The exit status that tells what kind of error it was, by the name of its class."""
+    kind: type[ImsError] = getattr(errors, name)
+    if issubclass(kind, ArgumentError | SettingsError):
         return WRONG
-    if isinstance(error, JobTimeoutError):
+    if issubclass(kind, JobTimeoutError):
         return TIMED_OUT
-    return TRY_AGAIN if isinstance(error, ImsTransientError) else 1
+    lasts = issubclass(kind, JobInterruptedError | StateStoreError)  # the job has failed, or nothing can be noted here
+    return TRY_AGAIN if issubclass(kind, ImsTransientError) and not lasts else 1
 
 
 def command(run: Callable[[Namespace], int]) -> Callable[[Namespace], None]:
@@ -51,7 +62,7 @@ def _show(rows: list[dict[str, Any]], output: str) -> None:
     if output == "json":
         print(json.dumps(rows))  # Airflow's console would make text of numbers
     else:
-        AirflowConsole().print_as(rows, output)
+        AirflowConsole(markup=False).print_as(rows, output)  # the cloud's words may have brackets
 
 
 def _run(run: Callable[[Namespace], int], args: Namespace) -> int:
@@ -62,7 +73,7 @@ def _run(run: Callable[[Namespace], int], args: Namespace) -> int:
             return run(args)
     except ImsError as error:
         said.print(f"Error: {error}", markup=False, highlight=False, soft_wrap=True)
-        return exit_status(error)
+        return exit_status(type(error).__name__)
     except KeyboardInterrupt:
         said.print(f"Interrupted. {args.on_interrupt()}".rstrip(), markup=False, highlight=False, soft_wrap=True)
         return INTERRUPTED
@@ -72,6 +83,9 @@ def _run(run: Callable[[Namespace], int], args: Namespace) -> int:
 def _results_alone() -> Iterator[None]:
     """Within, standard output gets what the command prints, and what libraries write there goes to standard error."""
     before = sys.stdout
+    if before is None:  # it is closed
+        yield
+        return
     before.flush()
     with os.fdopen(os.dup(1), "w", encoding=before.encoding, buffering=1) as results:
         os.dup2(2, 1)

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Self, TypeVar
 import requests
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
-from urllib3.exceptions import MaxRetryError, NewConnectionError
+from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError
 
 from airflow_provider_ims import protocol
 from airflow_provider_ims.arguments import check_copy, check_image_id, check_job_id
 from airflow_provider_ims.auth import Client, Conversation
-from airflow_provider_ims.errors import ImsError, MalformedResponseError
+from airflow_provider_ims.errors import ImsError, MalformedResponseError, ResponseLostError
 from airflow_provider_ims.hooks.connection import (
     PATIENCE,
     USER_AGENT,
@@ -178,11 +178,12 @@ class ImsBaseHook(BaseHook):
                 proxies={"http": proxy, "https": proxy} if proxy else None,
                 allow_redirects=False,
             )
-        except OSError as problem:  # requests' own are such, and it raises others for a bundle that is not there
+        except (OSError, HTTPError, UnicodeError) as problem:  # requests lets some of others through
             error = _error(request, problem)
         else:
             return Response(answer.status_code, answer.headers, answer.content)
-        tls_of(settings)  # raises where the CA bundle is to blame, of which requests says little
+        if not isinstance(error, ResponseLostError):
+            tls_of(settings)  # raises where the CA bundle is to blame, of which requests says little
         raise error  # out here, or the library's error would go along, and in it the request with its secrets
 
 
@@ -193,12 +194,14 @@ class _Session(requests.Session):
         return None  # or X-Auth-Token would go along to whatever host the answer names
 
 
-def _error(request: Request, problem: OSError) -> ImsError:
+def _error(request: Request, problem: Exception) -> ImsError:
     """Ours for an error of requests: the difference that matters is whether anything was sent."""
     if "CERTIFICATE_VERIFY_FAILED" in str(problem):
         return untrusted(request, problem)
     if isinstance(problem, requests.exceptions.ProxyError | requests.ConnectTimeout):
         return not_sent(request, problem)
+    if "[X509" in str(problem) or not isinstance(problem, requests.RequestException | HTTPError | UnicodeError):
+        return not_sent(request, problem)  # the CA bundle cannot be read, or is not there
     cause = problem.args[0] if problem.args else None
     if isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError):
         return not_sent(request, cause.reason)

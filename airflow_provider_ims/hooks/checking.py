@@ -19,7 +19,8 @@ LONGEST_ANSWER = 10.0
 
 @dataclass(frozen=True, slots=True)
 class ConnectionCheck:
-    """What was found; what is None was not reached. ``advice``: what failed and what to mend, where something did.
+    """What was found; what is None was not reached. ``advice`` and ``error``: what failed and what to
+    mend, and the name of its class, where something did.
 
     ``token_expires_at``: such as ``2026-11-26 08:00 UTC``. ``quota_advice``: why the quota cannot be seen, where it
     cannot; the connection works all the same.
@@ -36,6 +37,7 @@ class ConnectionCheck:
     quota_used: int | None = None
     quota: int | None = None
     advice: str | None = None
+    error: str | None = None
     quota_advice: str | None = None
 
     def __str__(self) -> str:
@@ -65,7 +67,8 @@ def check_connection(hook: ImsBaseHook) -> ConnectionCheck:
             _check(hook, found)
     except ImsError as error:
         said = str(error).removeprefix(f"Could not log in at {found.get('iam')} as {found.get('user')}: ")
-        return ConnectionCheck(**found, advice=f"{said}{_fields(error, 'project_id' in found)}")
+        advice = f"{said}{_fields(error, 'project_id' in found)}"
+        return ConnectionCheck(**found, advice=advice, error=type(error).__name__)
     return ConnectionCheck(**found, works=True)
 
 

@@ -206,12 +206,11 @@ class Watch:
         """What was kept; raises where Airflow does not tell, for that is not to say that nothing was."""
         if self._store is None:
             return None
-        try:
-            kept = await self._store.aget(self._key)
-        except ValueError:  # its answer where the store is not that of one asset
+        if getattr(self._store, "_total", 1) != 1:  # it would not answer
             log.error("Nothing is kept, for several assets have the same trigger: give each another poll_interval.")
             self._store = None
             return None
+        kept = await self._store.aget(self._key)
         if not isinstance(kept, dict) or kept.get("version") != VERSION:
             return None
         return Told(dict.fromkeys(kept["told"]))

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -57,10 +56,14 @@ def test_check_tells_what_to_mend(ims_simulator: ImsSimulator, monkeypatch: pyte
     wrong = ims_simulator.connection | {"password": "not-this-one"}
     monkeypatch.setenv("AIRFLOW_CONN_IMS_WRONG", json.dumps(wrong))
     done = run("check", "--conn-id", "ims_wrong", "-o", "json")
-    assert done.returncode == 1
+    assert (done.returncode, row(done)["error"]) == (1, "LoginRefusedError")
     assert "login, password, domain_name" in row(done)["advice"]
     assert "not-this-one" not in done.stdout + done.stderr
-    assert "There is no connection 'nowhere': create one" in run("check", "--conn-id", "nowhere").stdout
+    nowhere = run("check", "--conn-id", "nowhere")
+    assert nowhere.returncode == 2
+    assert "There is no connection 'nowhere': create one" in nowhere.stdout
+    ims_simulator.cloud.faults.add(Fault("list", "status", status=503))
+    assert run("check").returncode == 4
 
 
 def test_images_are_filtered_and_counted(ims_simulator: ImsSimulator) -> None:
@@ -73,7 +76,7 @@ def test_images_are_filtered_and_counted(ims_simulator: ImsSimulator) -> None:
     assert "source-020" not in table
 
 
-@pytest.mark.parametrize("output", ["table", "json"])
+@pytest.mark.parametrize("output", ["table", "json", "plain"])
 def test_who_has_seen_enough_breaks_the_pipe_quietly(ims_simulator: ImsSimulator, output: str) -> None:
     with subprocess.Popen(
         (*AIRFLOW, "images", "-o", output), stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -86,8 +89,8 @@ def test_who_has_seen_enough_breaks_the_pipe_quietly(ims_simulator: ImsSimulator
     assert b"Error" not in said
 
 
-def test_the_same_copy_again_is_the_same_image(ims_simulator: ImsSimulator, airflow_home: Path) -> None:
-    ims_simulator.cloud.change(copy_seconds=1.0, list_lag=30.0)
+def test_the_same_copy_again_is_the_same_image(ims_simulator: ImsSimulator) -> None:
+    ims_simulator.cloud.change(copy_seconds=1.0, list_lag=30.0, description_lag=60.0)
     begun = run("copy", PLAIN_IMAGE, "--name", "golden", "-o", "json")
     assert (begun.returncode, row(begun)["image_name"]) == (0, "golden")
     assert "Submitted: job " in begun.stderr
@@ -95,8 +98,16 @@ def test_the_same_copy_again_is_the_same_image(ims_simulator: ImsSimulator, airf
     assert (waited.returncode, row(waited)["job_id"]) == (0, row(begun)["job_id"])
     assert f"Adopted job {row(begun)['job_id']} of an earlier try" in waited.stderr
     assert f"image {row(waited)['image_id']} is active" in waited.stderr
+    again = run("copy", PLAIN_IMAGE, "--name", "golden", "-o", "json")
+    assert (again.returncode, row(again)["image_id"]) == (0, row(waited)["image_id"])
     assert len(ims_simulator.cloud.jobs) == 1
-    assert list((airflow_home / "ims-copies").glob("*.json")) == []
+
+
+def test_a_job_that_is_not_shown_yet_was_begun_all_the_same(ims_simulator: ImsSimulator) -> None:
+    ims_simulator.cloud.change(job_lag=60.0)
+    done = run("copy", PLAIN_IMAGE, "--name", "golden", "-o", "json")
+    (job,) = ims_simulator.cloud.jobs
+    assert (done.returncode, row(done)["job_id"], row(done)["status"]) == (0, job.id, "UNKNOWN")
 
 
 def test_the_same_copy_twice_at_once_is_the_same_image(ims_simulator: ImsSimulator) -> None:
@@ -145,13 +156,24 @@ def test_a_copy_that_fails_says_why(ims_simulator: ImsSimulator) -> None:
     assert (shown.returncode, row(shown)["status"]) == (1, "FAIL")
 
 
+def test_a_job_that_the_cloud_broke_off_has_failed_in_its_own_words(ims_simulator: ImsSimulator) -> None:
+    ims_simulator.cloud.change(copy_seconds=0.0, fail_code="IMG.0014", fail_reason="device [/dev/vda] broken")
+    assert run("copy", PLAIN_IMAGE, "--name", "golden", *WAIT).returncode == 1
+    (job,) = ims_simulator.cloud.jobs
+    shown = run("job", job.id)
+    assert shown.returncode == 1
+    assert "device [/dev/vda] broken" in shown.stdout
+
+
 def test_what_cannot_be_sent_is_not_sent(ims_simulator: ImsSimulator) -> None:
     wrong = {
         ("copy", "nonsense", "--name", "golden"): "image_id is 'nonsense'",
         ("copy", PLAIN_IMAGE, "--name", "a<b"): "Error: name is 'a<b'",
         ("copy", ENCRYPTED_IMAGE, "--name", "plain"): "give a cmk_id, or allow_decryption=True",
         ("copy", PLAIN_IMAGE): "--name",
+        ("copy", PLAIN_IMAGE, "--name", "golden", "--description", 981 * "x"): "44 are kept for the fingerprint",
         ("job", "1", "--timeout", "-1"): "number of seconds",
+        ("job", "1", "--timeout", "1e15"): "number of seconds",
     }
     for arguments, words in wrong.items():
         done = run(*arguments)
