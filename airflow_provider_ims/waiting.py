@@ -81,7 +81,7 @@ class Watch:
             "job_id": self.job_id,
             "cmk_id": image.cmk_id,
             "size": image.size,
-            "duration": self.duration and self.duration.total_seconds(),
+            "duration": None if self.duration is None else self.duration.total_seconds(),
         }
 
     def until_next_look(self) -> float:

@@ -40,18 +40,19 @@ def test_an_operator_that_waits_tells_of_its_image(ims_simulator: ImsSimulator, 
     assert extra["duration"] == pytest.approx((job.ends_at - job.submitted_at).total_seconds(), abs=0.01)
 
 
+@pytest.mark.parametrize("seconds", [0.5, 0.0])
 @pytest.mark.parametrize("deferrable", [True, False])
 def test_a_sensor_tells_the_same_of_an_image_that_it_knows_by_its_job(
-    ims_simulator: ImsSimulator, deferrable: bool
+    ims_simulator: ImsSimulator, deferrable: bool, seconds: float
 ) -> None:
-    ims_simulator.cloud.change(copy_seconds=0.5)
+    ims_simulator.cloud.change(copy_seconds=seconds)
     asset, job_id = Asset(URI), run_task(operator()).returned
     sensor = JobSensor(
         task_id="wait", job_id=job_id, outlets=[asset], deferrable=deferrable, mode="poke", poke_interval=0.1
     )
     extra = event_of(sensor, asset)
     assert (extra["image_name"], extra["source_image_id"], extra["job_id"]) == ("golden", PLAIN_IMAGE, job_id)
-    assert extra["duration"] == pytest.approx(0.5, abs=0.01)
+    assert extra["duration"] == pytest.approx(seconds, abs=0.01)
 
 
 def test_what_nobody_knows_is_null(ims_simulator: ImsSimulator) -> None:

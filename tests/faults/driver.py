@@ -31,7 +31,7 @@ def run_to_the_end(task: Any, ti: TaskInstance | None = None, store: StateStore 
         except TaskDeferred as deferred:
             trigger = json.loads(json.dumps(deferred.trigger.serialize()))
             event = json.loads(json.dumps(run_trigger(trigger[0], _at_once(trigger[1]))))
-            resume = deferred.method_name, {"event": event}
+            resume = deferred.method_name, {**(deferred.kwargs or {}), "event": event}
         except AirflowRescheduleException as rescheduled:
             resume, started = None, ti.first_reschedule or ti.start_date
             ti.first_reschedule = started - (rescheduled.reschedule_date - datetime.now(UTC))
