@@ -24,27 +24,24 @@ IMAGE = "{image_id}"
 
 
 @attrs.define
-class ConsoleLink(BaseOperatorLink):
+class _Link(BaseOperatorLink):
+    url: str = ""
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        """The address that a process of the task has told; blank where it knew none."""
+        return self.url
+
+
+class ConsoleLink(_Link):
     """To the image service in the cloud's console."""
 
     name = "IMS console"
-    url: str = ""
-
-    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        """The address that a process of the task has told; blank where it knew none."""
-        return self.url
 
 
-@attrs.define
-class ImageLink(BaseOperatorLink):
+class ImageLink(_Link):
     """To the new image, as far as the connection's ``console_url`` says where its page is."""
 
     name = "Image"
-    url: str = ""
-
-    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        """The address that a process of the task has told; blank where it knew none."""
-        return self.url
 
 
 class LinkedOperator(BaseOperator):
