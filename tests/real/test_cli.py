@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from typing import Any
 
 import pytest
@@ -197,12 +198,18 @@ def test_time_that_runs_out_and_a_cloud_that_is_not_there_have_a_status_each(ims
 def test_ctrl_c_says_what_goes_on(ims_simulator: ImsSimulator) -> None:
     ims_simulator.cloud.change(copy_seconds=3600.0)
     command = (*AIRFLOW, "copy", PLAIN_IMAGE, "--name", "golden", *WAIT)
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        until = time.monotonic() + 60
-        while not ims_simulator.cloud.counters["GET job"] and time.monotonic() < until:
-            time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
-        out, said = process.communicate(timeout=60)
+    heeds = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # what a shell runs in the background ignores it
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heeds
+    ) as process:
+        try:
+            until = time.monotonic() + 60
+            while not ims_simulator.cloud.counters["GET job"] and time.monotonic() < until:
+                time.sleep(0.05)
+            process.send_signal(signal.SIGINT)
+            out, said = process.communicate(timeout=60)
+        finally:
+            process.kill()
     (job,) = ims_simulator.cloud.jobs
     assert (process.returncode, out) == (130, "")
     assert f"job {job.id}. It goes on in the cloud" in said
