@@ -15,7 +15,7 @@ LINKS = around("begin", "push of _link_ConsoleLink", "push of _link_ImageLink")
 POINTS = BEFORE_THE_COPY + AFTER_THE_COPY + LINKS + RESUMED
 
 AFTER_A_LOST_REPLY = (
-    around("begin", "copy", "list 2", "list 3", "list 4", "write of notes 2", "image 2", "defer") + RESUMED
+    around("begin", "copy", "list 2", "list 3", "list 4", "write of notes 2", "image 2", "defer") + LINKS + RESUMED
 )
 
 
