@@ -13,7 +13,7 @@ from airflow_provider_ims.errors import ForbiddenError
 from airflow_provider_ims.hooks.connection import token_store
 from airflow_provider_ims.simulator import Fault
 from airflow_provider_ims.simulator.pytest_plugin import ImsSimulator
-from tests.shells import TaskInstance, operator, run_task, waiting
+from tests.shells import TaskInstance, fails_with, operator, run_task, waiting
 
 pytestmark = pytest.mark.usefixtures("airflow_home")
 
@@ -78,6 +78,6 @@ def test_a_wait_for_a_free_slot(ims_simulator: ImsSimulator, lines: Lines) -> No
 
 def test_a_failure_names_the_request(ims_simulator: ImsSimulator, lines: Lines) -> None:
     ims_simulator.cloud.faults.add(Fault("copy", "status", status=403))
-    with pytest.raises(ForbiddenError, match=r"\[HTTP 403, APIGW.0302, request id \S+\]"):
+    with fails_with(ForbiddenError, match=r"\[HTTP 403, APIGW.0302, request id \S+\]"):
         run_task(operator())
     lines("Logged in at ", "Copy key '.*, no job is known")
