@@ -51,7 +51,13 @@ class AirflowApi(Service):
         return self.ask(method, f"/api/v2{path}", **arguments)
 
     def get(self, path: str, **params: Any) -> Any:
-        """``GET`` with these query parameters."""
+        """``GET`` with these query parameters; once more where Airflow fails, whose SQLite may be locked for a moment."""
+        try:
+            return self.call("GET", path, params=params)
+        except StackError as error:
+            if "HTTP 500" not in str(error):
+                raise
+        pause(2)
         return self.call("GET", path, params=params)
 
     def post(self, path: str, document: Any) -> Any:
