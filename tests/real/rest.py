@@ -51,7 +51,7 @@ class AirflowApi(Service):
         return self.ask(method, f"/api/v2{path}", **arguments)
 
     def get(self, path: str, **params: Any) -> Any:
-        """``GET`` with these query parameters; once more where Airflow fails, whose SQLite may be locked for a moment."""
+        """``GET`` with these query parameters; once more where Airflow fails: its SQLite may be locked."""
         try:
             return self.call("GET", path, params=params)
         except StackError as error:
