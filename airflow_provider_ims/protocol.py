@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Generic, TypeVar
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from airflow_provider_ims.errors import LoginRefusedError, MalformedResponseError, NotFoundError, RefusedError
 from airflow_provider_ims.models import (
@@ -29,6 +30,12 @@ from airflow_provider_ims.models import (
 from airflow_provider_ims.refusals import refusal_of, request_id
 
 T = TypeVar("T")
+
+LONGEST_LIFE = timedelta(days=3650)
+"""A token that is said to live for longer, or not at all, is none."""
+
+LONGEST_JOB_ID = 128
+"""Characters."""
 
 PAGE_SIZE = 500
 """Images on a page of a list: the API's own default."""
@@ -146,7 +153,7 @@ def _reader(parse: Callable[[Response], T], action: str, permission: str | None 
             raise refusal_of(answer, action, permission)
         try:
             return parse(answer)
-        except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as problem:
+        except (LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as problem:
             message = f"Could not {action}: the answer is not what the API reference describes ({problem!r:.120})."
             raise MalformedResponseError(message, answer.status, None, request_id(answer)) from None
 
@@ -154,7 +161,7 @@ def _reader(parse: Callable[[Response], T], action: str, permission: str | None 
 
 
 def _document(answer: Response) -> dict[str, Any]:
-    document = json.loads(answer.body)
+    document = answer.document()
     if not isinstance(document, dict):
         raise TypeError("not a JSON object")
     return document
@@ -164,6 +171,8 @@ def _word(answer: Response, key: str) -> str:
     value = _document(answer)[key]
     if not isinstance(value, str) or not value.strip():
         raise ValueError(f"{key} is empty")
+    if len(value.strip()) > LONGEST_JOB_ID:
+        raise ValueError(f"{key} is too long")
     return value.strip()
 
 
@@ -177,16 +186,29 @@ def _token(answer: Response) -> Token:
     issued_at, expires_at = instant(described.get("issued_at")), instant(described["expires_at"])
     if not value or not issued_at or not expires_at:
         raise ValueError("no X-Subject-Token, issued_at or expires_at")
+    if not (value.isascii() and value.isprintable()):
+        raise ValueError("X-Subject-Token can be no header")
+    if not timedelta(0) < expires_at - issued_at < LONGEST_LIFE:
+        raise ValueError("expires_at is not after issued_at, or for ever")
     endpoints = _image_endpoints(described.get("catalog") or ())
     return Token(value, issued_at, expires_at, str(described["project"]["id"]), endpoints)
 
 
 def _image_endpoints(catalog: Any) -> dict[str, str]:
-    """The public addresses of IMS by region: service type ``image``, URLs without a version path."""
+    """The public addresses of IMS by region: service type ``image``, http(s) URLs without a version path."""
     return {
         str(endpoint.get("region") or endpoint.get("region_id")): str(endpoint["url"]).rstrip("/")
         for service in catalog
         if service.get("type") == "image"
         for endpoint in service.get("endpoints", ())
-        if endpoint.get("interface") == "public"
+        if endpoint.get("interface") == "public" and _is_address(str(endpoint["url"]))
     }
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        is_web = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return is_web and url.isascii() and url.isprintable() and " " not in url

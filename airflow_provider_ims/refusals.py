@@ -7,7 +7,6 @@ Sources: the IMS error codes page, the IAM status code pages, the API gateway's 
 from __future__ import annotations
 
 import html
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,6 +31,9 @@ LONGEST_RETRY_AFTER = 86_400.0
 
 LONGEST_MESSAGE = 400
 """Characters of a cloud's message that are repeated; a proxy's page may have thousands."""
+
+LONGEST_HEADER = 200
+"""Characters of a header that are repeated."""
 
 THROTTLING_CODES = frozenset({"IMG.0060", "IMG.0187", "APIGW.0308", "IAM.0012"})
 """Refused for now, before any work began (whatever the HTTP status)."""
@@ -102,10 +104,9 @@ class Refusal:
     def read(cls, response: Response) -> Refusal:
         """Read any body: IMS, gateway, Keystone, XML, HTML, plain text, cut off, or none."""
         try:
-            document = json.loads(response.body)
+            code, words = _pair(response.document())
         except (ValueError, RecursionError):
             return cls(None, _plain(response.body))
-        code, words = _pair(document)
         return cls(_known_form(code), " ".join(words.split())[:LONGEST_MESSAGE])
 
 
@@ -126,10 +127,11 @@ def refusal_of(response: Response, action: str, permission: str | None = None) -
 def job_failure(job: Job) -> ImsError:
     """The error that a job's FAIL is."""
     internal = job.error_code is None or job.error_code in INTERNAL_CODES
+    code = job.error_code and _shown(job.error_code)
     reason = " ".join((job.fail_reason or "no reason given").split())[:LONGEST_MESSAGE]
     advice = ADVICE.get(job.error_code or "", "")
     message = " ".join(filter(None, (f"Job {job.job_id} ended with FAIL: {reason.rstrip('.')}.", advice)))
-    return (JobInterruptedError if internal else JobFailedError)(message, None, job.error_code)
+    return (JobInterruptedError if internal else JobFailedError)(message, None, code)
 
 
 def is_throttled(response: Response) -> bool:
@@ -142,7 +144,7 @@ def retry_after(response: Response) -> float | None:
     asked = response.header("Retry-After") or ""
     try:
         seconds = float(asked) if asked.strip().isdecimal() else _seconds_until(parsedate_to_datetime(asked))
-    except (ValueError, TypeError, OverflowError):
+    except (ValueError, TypeError, OverflowError, LookupError):
         return None
     return min(max(0.0, seconds), LONGEST_RETRY_AFTER)
 
@@ -151,12 +153,18 @@ def request_id(response: Response) -> str | None:
     """The cloud's id of the request: a header, or a field of the gateway's body."""
     for name in ("X-Request-Id", "X-Openstack-Request-Id"):
         if found := response.header(name):
-            return found
+            return _shown(found)
     try:
-        document = json.loads(response.body)
+        document = response.document()
+        found = text(document.get("request_id")) if isinstance(document, Mapping) else None
     except (ValueError, RecursionError):
         return None
-    return text(document.get("request_id")) if isinstance(document, Mapping) else None
+    return found and _shown(found)
+
+
+def _shown(value: str) -> str:
+    """What a log can hold of it: not too much, and no byte that is no text."""
+    return value.encode(errors="replace").decode()[:LONGEST_HEADER]
 
 
 def _seconds_until(instant: datetime) -> float:
@@ -182,7 +190,7 @@ def _advice(response: Response, refusal: Refusal, permission: str | None) -> str
         return _PERMISSION.replace("permission", f"permission `{permission}`", 1) if permission else _PERMISSION
     if 300 <= response.status < 400:
         where = response.header("Location") or "another address"
-        return f"It redirects to {where.split('?')[0]}, which is not followed: check the connection's host."
+        return f"It redirects to {_shown(where.split('?')[0])}, which is not followed: check the connection's host."
     if response.status == 401:
         return _PROJECT
     return _NO_SUCH if _kind(response.status, refusal.code) is NotFoundError else None
@@ -210,4 +218,4 @@ def _known_form(code: str | None) -> str | None:
 def _plain(body: bytes) -> str:
     markup = body[:20_000].decode(errors="replace")
     markup = re.sub(r"(?is)<(script|style|head)\b.*?(</\1\s*>|$)", " ", markup)
-    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", markup)).split())[:LONGEST_MESSAGE]
+    return " ".join(html.unescape(re.sub(r"<[^<>]*>", " ", markup)).split())[:LONGEST_MESSAGE]

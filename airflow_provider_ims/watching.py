@@ -124,7 +124,7 @@ def told_of(image: Image) -> Mapping[str, Any]:
         "source_image_id": image.source_id,
         "cmk_id": image.cmk_id,
         "size": image.size,
-        "tags": list(image.properties.get("tags") or ()),
+        "tags": tags if isinstance(tags := image.properties.get("tags"), list) else [],
         "owner": image.owner,
         "created_at": image.created_at and image.created_at.isoformat(),
         "active_at": became_active and became_active.isoformat(),

@@ -120,9 +120,9 @@ def cloud_whose_tls_breaks(context: ssl.SSLContext) -> Iterator[tuple[str, list[
             except OSError:
                 return
             with context.wrap_socket(raw, server_side=True) as connection:
-                seen.append(_whole_request(connection))
+                seen.append(whole_request(connection))
                 if b"/auth/tokens" in seen[-1]:
-                    connection.sendall(_LOGGED_IN)
+                    connection.sendall(LOGGED_IN)
                 else:
                     os.write(connection.fileno(), b"\x17\x03\x03\x00\x20" + bytes(32))
 
@@ -136,7 +136,7 @@ def cloud_whose_tls_breaks(context: ssl.SSLContext) -> Iterator[tuple[str, list[
         thread.join()
 
 
-def _whole_request(connection: socket.socket) -> bytes:
+def whole_request(connection: socket.socket) -> bytes:
     """Head and body: a server that answers and closes before it has read all resets the connection instead."""
     received = b""
     while (end := received.find(b"\r\n\r\n") + 4) < 4:
@@ -150,7 +150,7 @@ def _whole_request(connection: socket.socket) -> bytes:
 _TOKEN = (
     b'{"token": {"issued_at": "2026-01-01T00:00:00Z", "expires_at": "2026-01-02T00:00:00Z", "project": {"id": "p"}}}'
 )
-_LOGGED_IN = b"HTTP/1.1 201 Created\r\nX-Subject-Token: token\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s" % (
+LOGGED_IN = b"HTTP/1.1 201 Created\r\nX-Subject-Token: token\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s" % (
     len(_TOKEN),
     _TOKEN,
 )

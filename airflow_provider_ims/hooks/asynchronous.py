@@ -16,6 +16,8 @@ from airflow_provider_ims.auth import Client, Conversation
 from airflow_provider_ims.errors import ImsError
 from airflow_provider_ims.hooks.connection import (
     PATIENCE,
+    PIECE,
+    Body,
     lost,
     malformed,
     not_sent,
@@ -111,7 +113,10 @@ class ImsAsyncHook:
                 proxy=self._access.proxy(request.url),
                 allow_redirects=False,
             ) as answer:
-                return Response(answer.status, answer.headers, await answer.read())
+                body = Body(request)
+                async for piece in answer.content.iter_chunked(PIECE):
+                    body.take(piece)
+                return Response(answer.status, answer.headers, body.whole())
         except (aiohttp.ClientError, TimeoutError, ValueError) as problem:
             error = _error(request, problem)
         raise error  # out here, or the library's error would go along, and in it the request with its secrets

@@ -23,7 +23,9 @@ from airflow_provider_ims.auth import Client, Conversation
 from airflow_provider_ims.errors import ImsError, MalformedResponseError, ResponseLostError
 from airflow_provider_ims.hooks.connection import (
     PATIENCE,
+    PIECE,
     USER_AGENT,
+    Body,
     ca_bundle_of,
     client_of,
     lost,
@@ -169,7 +171,7 @@ class ImsBaseHook(BaseHook):
         settings = self.client.settings
         proxy = proxy_of(settings, request.url)
         try:
-            answer = self._session.request(
+            with self._session.request(
                 request.method,
                 request.url,
                 headers=dict(request.headers),
@@ -177,14 +179,28 @@ class ImsBaseHook(BaseHook):
                 timeout=settings.timeout,
                 proxies={"http": proxy, "https": proxy} if proxy else None,
                 allow_redirects=False,
-            )
+                stream=True,
+            ) as answer:
+                body = _body(request, answer)
         except (OSError, HTTPError, UnicodeError) as problem:  # requests lets some of others through
             error = _error(request, problem)
         else:
-            return Response(answer.status_code, answer.headers, answer.content)
+            return Response(answer.status_code, answer.headers, body)
         if not isinstance(error, ResponseLostError):
             tls_of(settings)  # raises where the CA bundle is to blame, of which requests says little
         raise error  # out here, or the library's error would go along, and in it the request with its secrets
+
+
+def _body(request: Request, answer: requests.Response) -> bytes:
+    body = Body(request)
+    try:
+        for piece in answer.iter_content(PIECE):
+            body.take(piece)
+    except ValueError as problem:  # of a chunk whose size is below zero
+        error = lost(request, problem)
+    else:
+        return body.whole()
+    raise error
 
 
 class _Session(requests.Session):

@@ -16,7 +16,7 @@ from requests.utils import get_environ_proxies, select_proxy
 
 from airflow_provider_ims import __version__
 from airflow_provider_ims.auth import Client
-from airflow_provider_ims.errors import ConnectError, ImsError, ResponseLostError, SettingsError
+from airflow_provider_ims.errors import ConnectError, ImsError, MalformedResponseError, ResponseLostError, SettingsError
 from airflow_provider_ims.models import Request
 from airflow_provider_ims.settings import Settings
 from airflow_provider_ims.token_store import TokenStore
@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 
 PATIENCE = 60.0
 """Seconds for which a request that may be repeated is repeated, where nothing else is said."""
+
+LARGEST_BODY = 16 * 1024**2
+"""Bytes of an answer, unpacked; a page of 500 images has about a tenth of it. Of a larger one no more is read."""
+
+PIECE = 65_536
+"""Bytes of an answer that are read at a time."""
 
 _CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
@@ -107,6 +113,24 @@ def not_sent(request: Request, problem: Exception) -> ImsError:
 def lost(request: Request, problem: Exception) -> ImsError:
     """The error for a request that was sent, and whose answer did not come, or not to its end."""
     return ResponseLostError(f"No complete answer from {_host(request)} to {request.method}: {_reason(problem)}.")
+
+
+class Body:
+    """The body of the answer to a request, piece by piece; raises ``MalformedResponseError`` where it is too large."""
+
+    def __init__(self, request: Request) -> None:
+        self._request, self._taken = request, bytearray()
+
+    def take(self, piece: bytes) -> None:
+        """Add what came next."""
+        if len(self._taken) + len(piece) > LARGEST_BODY:
+            whose = f"{_host(self._request)} to {self._request.method}"
+            raise MalformedResponseError(f"The answer of {whose} has more than {LARGEST_BODY / 1024**2:.0f} MiB.")
+        self._taken += piece
+
+    def whole(self) -> bytes:
+        """All of it."""
+        return bytes(self._taken)
 
 
 def untrusted(request: Request, problem: Exception) -> ImsError:

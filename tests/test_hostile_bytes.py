@@ -1,0 +1,132 @@
+"""Whatever bytes come over the socket, both hooks end in one of our errors, and do not keep more than they may."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import socket
+import threading
+import tracemalloc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from airflow_provider_ims.errors import ImsError, MalformedResponseError
+from airflow_provider_ims.hooks.connection import LARGEST_BODY
+from tests.hostile import check_error
+from tests.servers import LOGGED_IN, whole_request
+from tests.shells import GET_IMAGE, Ask, ask_in_thread, ask_on_loop
+
+pytestmark = pytest.mark.usefixtures("airflow_home")
+BOTH = pytest.mark.parametrize("ask", [ask_in_thread, ask_on_loop])
+OK = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
+BOMB = gzip.compress(bytes(8 * LARGEST_BODY))
+
+
+def packed(content: bytes, encoding: bytes = b"gzip") -> bytes:
+    """An answer whose body is said to be packed."""
+    return OK + b"Content-Encoding: %s\r\nContent-Length: %d\r\n\r\n" % (encoding, len(content)) + content
+
+
+@contextmanager
+def cloud_that_answers(monkeypatch: pytest.MonkeyPatch, *pieces: bytes, forever: bytes = b"") -> Iterator[None]:
+    """A server on loopback, and the connection to it, that lets log in and answers all else with these bytes."""
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _ = listening.accept()
+            except OSError:
+                return
+            with connection:
+                try:
+                    is_log_in = b"/auth/tokens" in whole_request(connection)
+                    for piece in [LOGGED_IN] if is_log_in else pieces:
+                        connection.sendall(piece)
+                    while forever and not is_log_in:
+                        connection.sendall(forever)
+                except OSError:
+                    continue
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    extra = {"region": "eu-de", "domain_name": "d", "iam_endpoint": url, "timeout": 5}
+    whole = {"conn_type": "ims", "login": "u", "password": "p", "host": url, "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_IMS_DEFAULT", json.dumps(whole))
+    try:
+        yield
+    finally:
+        listening.shutdown(socket.SHUT_RDWR)
+        listening.close()
+        thread.join()
+
+
+BYTES: dict[str, bytes] = {
+    "nothing": b"",
+    "no HTTP": b"\x00\xff" * 500,
+    "another protocol": b"SSH-2.0-OpenSSH_9.2\r\n",
+    "status that is none": b"HTTP/1.1 abc OK\r\n\r\n{}",
+    "status of many digits": b"HTTP/1.1 %s OK\r\n\r\n{}" % (b"9" * 5_000),
+    "chunk that is none": CHUNKED + b"zz\r\n{}\r\n0\r\n\r\n",
+    "chunk below zero": CHUNKED + b"-5\r\n{}\r\n0\r\n\r\n",
+    "chunk cut off": CHUNKED + b"ff\r\n{}",
+    "length that is none": OK + b"Content-Length: ten\r\n\r\n{}",
+    "length below zero": OK + b"Content-Length: -1\r\n\r\n{}",
+    "lengths that differ": OK + b"Content-Length: 2\r\nContent-Length: 5\r\n\r\n{}",
+    "too short": OK + b"Content-Length: 50\r\n\r\n{}",
+    "gzip that is none": packed(b"{}"),
+    "gzip cut off": packed(gzip.compress(b'{"a": 1}')[:-9]),
+    "deflate that is none": packed(b"{}", b"deflate"),
+    "packing that nobody knows": packed(b"{}", b"x-unknown"),
+    "header without name": OK + b": x\r\n\r\n{}",
+    "header without end": OK + b"X-Long: " + b"x" * 200_000,
+    "many headers": OK + b"".join(b"X-%d: x\r\n" % number for number in range(5_000)) + b"\r\n{}",
+    "headers of another alphabet": OK + b"Content-Type: \xff\xfe\r\nX-Request-Id: \xe9\r\nContent-Length: 2\r\n\r\n{}",
+    "zero bytes": OK + b"X-Zero: \x00\r\nContent-Length: 2\r\n\r\n{}",
+    "redirect to nowhere": b"HTTP/1.1 302 Found\r\nLocation: http://[\r\nContent-Length: 0\r\n\r\n",
+}
+
+
+@BOTH
+@pytest.mark.parametrize("content", BYTES.values(), ids=BYTES)
+def test_bytes_that_are_no_answer_end_in_our_errors(
+    monkeypatch: pytest.MonkeyPatch, ask: Ask[Any], content: bytes
+) -> None:
+    with cloud_that_answers(monkeypatch, content), pytest.raises(ImsError) as failed:
+        ask(GET_IMAGE)
+    check_error(failed.value)
+
+
+ENDLESS: dict[str, tuple[bytes, bytes]] = {
+    "body": (OK + b"\r\n", b" " * 65_536),
+    "chunks": (CHUNKED, b"10000\r\n" + b" " * 65_536 + b"\r\n"),
+    "packed": (packed(BOMB), b""),
+}
+
+
+@BOTH
+@pytest.mark.parametrize(("first", "forever"), ENDLESS.values(), ids=ENDLESS)
+def test_an_answer_without_end_is_not_read_on(
+    monkeypatch: pytest.MonkeyPatch, ask: Ask[Any], first: bytes, forever: bytes
+) -> None:
+    with cloud_that_answers(monkeypatch, first, forever=forever):
+        tracemalloc.start()
+        try:
+            with pytest.raises(MalformedResponseError, match=r"to GET has more than 16 MiB"):
+                ask(GET_IMAGE)
+            _, most = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert most < 6 * LARGEST_BODY
+
+
+@BOTH
+def test_headers_without_end_are_not_read_on(monkeypatch: pytest.MonkeyPatch, ask: Ask[Any]) -> None:
+    with cloud_that_answers(monkeypatch, OK, forever=b"X-More: x\r\n"), pytest.raises(ImsError) as failed:
+        ask(GET_IMAGE)
+    check_error(failed.value)
