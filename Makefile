@@ -3,13 +3,14 @@ PYTHON ?= python3
 PY := .venv/bin/python
 PY_LOWEST := .venv-lowest/bin/python
 PIP_FLAGS := --quiet --quiet --disable-pip-version-check
+FUZZ_SECONDS ?= 300
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate
 MODULES = $(patsubst %.__init__,%,$(subst /,.,$(basename $(filter-out %/__main__.py,$(wildcard airflow_provider_ims/*.py airflow_provider_ims/*/*.py)))))
 ON_CHANGE := pyproject.toml airflow_provider_ims/__init__.py
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up test test-breaking test-faults test-real test-deaths test-crashes test-hundred test-lowest bench docs \
-	test-browser test-release lock clean
+	test-browser test-release fuzz lock clean
 .DELETE_ON_ERROR:
 
 help: ## what the commands are
@@ -59,6 +60,9 @@ test-browser: .venv/browser-ready ## what people see, in a real browser (needs C
 test-release: .venv/release-ready ## wheel and sdist: built twice alike, installed into a bare Airflow, used there
 	$(PY) -m pytest tests/release
 
+fuzz: .venv/fuzz-ready ## hostile answers, guided by what they reach in the code, for FUZZ_SECONDS (300)
+	@$(PY) -m tests.fuzz $(FUZZ_SECONDS)
+
 docs: .venv/docs-ready ## the API documentation, in build/docs
 	@$(PY) -W ignore -m pdoc --docformat restructuredtext --output-directory build/docs $(MODULES)
 	@echo "build/docs/index.html"
@@ -66,7 +70,7 @@ docs: .venv/docs-ready ## the API documentation, in build/docs
 lock: ## renew the lock files (needs uv)
 	$(COMPILE) --upgrade --group newest pyproject.toml -o requirements.lock
 	$(COMPILE) --upgrade --group lowest --resolution lowest-direct pyproject.toml -o requirements-lowest.lock
-	for group in bench browser docs release; do \
+	for group in bench browser docs release fuzz; do \
 		$(COMPILE) --upgrade --group $$group --constraint requirements.lock -o requirements-$$group.lock || exit; done
 
 clean: ## remove what the commands left behind
@@ -77,7 +81,7 @@ clean: ## remove what the commands left behind
 	@$*/bin/python -m pip install $(PIP_FLAGS) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.venv/bench-ready .venv/browser-ready .venv/docs-ready .venv/release-ready: .venv/%-ready: requirements-%.lock .venv/ready
+.venv/bench-ready .venv/browser-ready .venv/docs-ready .venv/release-ready .venv/fuzz-ready: .venv/%-ready: requirements-%.lock .venv/ready
 	@$(PY) -m pip install $(PIP_FLAGS) --no-deps --requirement $<
 	@touch $@
 
