@@ -59,17 +59,6 @@ class Response:
         others = {key: old for key, old in self.headers.items() if key.lower() != name.lower()}
         return replace(self, headers={**others, name: value})
 
-    def document(self) -> Any:
-        """The body as JSON; raises ``ValueError``. What UTF-8 cannot hold, such as half a surrogate pair, is ``?``."""
-        try:
-            content = self.body.decode(json.detect_encoding(self.body), errors="replace")
-            document = json.loads(content)
-            if "\\ud" in content.lower():
-                document = json.loads(json.dumps(document, ensure_ascii=False).encode(errors="replace"))
-            return document
-        except RecursionError:
-            raise ValueError("nested too deeply") from None
-
     def without(self, secret: str) -> Response:
         """This response as if the server had not repeated the secret."""
         body, headers = self.body, self.headers

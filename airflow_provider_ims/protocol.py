@@ -27,7 +27,7 @@ from airflow_provider_ims.models import (
     instant,
     text,
 )
-from airflow_provider_ims.refusals import refusal_of, request_id
+from airflow_provider_ims.refusals import document_of, refusal_of, request_id
 
 T = TypeVar("T")
 
@@ -161,7 +161,7 @@ def _reader(parse: Callable[[Response], T], action: str, permission: str | None 
 
 
 def _document(answer: Response) -> dict[str, Any]:
-    document = answer.document()
+    document = document_of(answer)
     if not isinstance(document, dict):
         raise TypeError("not a JSON object")
     return document

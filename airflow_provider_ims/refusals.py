@@ -7,6 +7,7 @@ Sources: the IMS error codes page, the IAM status code pages, the API gateway's 
 from __future__ import annotations
 
 import html
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -104,10 +105,22 @@ class Refusal:
     def read(cls, response: Response) -> Refusal:
         """Read any body: IMS, gateway, Keystone, XML, HTML, plain text, cut off, or none."""
         try:
-            code, words = _pair(response.document())
+            code, words = _pair(document_of(response))
         except (ValueError, RecursionError):
             return cls(None, _plain(response.body))
         return cls(_known_form(code), " ".join(words.split())[:LONGEST_MESSAGE])
+
+
+def document_of(response: Response) -> Any:
+    """A body as JSON; raises ``ValueError``. What UTF-8 cannot hold, such as half a surrogate pair, is ``?``."""
+    try:
+        content = response.body.decode(json.detect_encoding(response.body), errors="replace")
+        document = json.loads(content)
+        if "\\ud" in content.lower():
+            document = json.loads(json.dumps(document, ensure_ascii=False).encode(errors="replace"))
+        return document
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 def refusal_of(response: Response, action: str, permission: str | None = None) -> ImsError:
@@ -155,7 +168,7 @@ def request_id(response: Response) -> str | None:
         if found := response.header(name):
             return _shown(found)
     try:
-        document = response.document()
+        document = document_of(response)
         found = text(document.get("request_id")) if isinstance(document, Mapping) else None
     except (ValueError, RecursionError):
         return None

@@ -13,11 +13,12 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_ims.errors import ImsError, MalformedResponseError
+from airflow_provider_ims.errors import ImsError, MalformedResponseError, UnclearSubmitError
 from airflow_provider_ims.hooks.connection import LARGEST_BODY
 from tests.hostile import check_error
 from tests.servers import LOGGED_IN, whole_request
 from tests.shells import GET_IMAGE, Ask, ask_in_thread, ask_on_loop
+from tests.world import COPY
 
 pytestmark = pytest.mark.usefixtures("airflow_home")
 BOTH = pytest.mark.parametrize("ask", [ask_in_thread, ask_on_loop])
@@ -100,6 +101,15 @@ def test_bytes_that_are_no_answer_end_in_our_errors(
     with cloud_that_answers(monkeypatch, content), pytest.raises(ImsError) as failed:
         ask(GET_IMAGE)
     check_error(failed.value)
+
+
+@BOTH
+@pytest.mark.parametrize("content", [BYTES["chunk below zero"], BYTES["nothing"], BYTES["gzip that is none"]])
+def test_a_copy_that_is_answered_with_such_bytes_may_have_begun(
+    monkeypatch: pytest.MonkeyPatch, ask: Ask[Any], content: bytes
+) -> None:
+    with cloud_that_answers(monkeypatch, content), pytest.raises(UnclearSubmitError, match="is not sent again"):
+        ask(COPY)
 
 
 ENDLESS: dict[str, tuple[bytes, bytes]] = {
