@@ -91,4 +91,15 @@ _CONN_FIELDS = {
         "Where the tasks' links lead: the address of an image's page in the cloud's console, with {region}, "
         "{project_id} and {image_id} in it. Default: the region's console.",
     ),
+    "token_cache": _field(
+        "Token cache",
+        "file: each host keeps its tokens in sealed files. variable: in Airflow's Variables, too, sealed as well, for "
+        "hosts that come and go. none: each process logs in by itself. Default: file.",
+        examples=["file", "variable", "none"],
+    ),
+    "token_cache_dir": _field(
+        "Token cache directory",
+        "With token cache file: the absolute path of a directory that is there on all hosts, such as a mounted volume; "
+        "their tokens are kept in it, too. Default: each host has its own.",
+    ),
 }

@@ -10,11 +10,11 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
-from functools import partial
+from datetime import datetime, timedelta
+from functools import partial, reduce
 from typing import Any, TypeVar, cast
 
 from airflow_provider_ims import protocol
@@ -37,6 +37,9 @@ log = logging.getLogger(__name__)
 MOST_FAILURES = 3
 """Log-ins of a user that IAM may refuse, or leave unanswered, before none is tried any more; the fifth could lock."""
 
+CLOCKS_DIFFER = timedelta(minutes=1)
+"""How far apart the clocks of two machines may be that tell each other of failed log-ins."""
+
 NOT_SENT_AGAIN = (
     " It may have been carried out all the same, so it is not sent again: look in IMS for what it would have made."
 )
@@ -57,6 +60,7 @@ def jitter(low: float, high: float) -> float:
     return random.uniform(low, high)  # noqa: S311 - no secret
 
 
+Refused = Collection[Token]
 Step = Request | Pause | Callable[[], Any]
 Conversation = Generator[Step, Any, T]
 Clock = Callable[[], datetime]
@@ -83,6 +87,7 @@ class Client:
     def ask(self, make: Callable[[Service], Call[T]]) -> Conversation[T]:
         """Make one call with a token; a token that is refused is renewed, once."""
         token, renewed = (yield from self.token()), False
+        refused: tuple[Token, ...] = ()
         while True:
             call = make(self.settings.service(token))
             try:
@@ -91,7 +96,8 @@ class Client:
                     return call.read(response.without(token.value))
             except (ResponseLostError, UnavailableError, MalformedResponseError) as error:
                 raise (error if call.request.replays else _unclear(error)) from None
-            token, renewed = yield from self._obtain(refused=token)
+            refused = (*refused, token)
+            token, renewed = yield from self._obtain(*refused)
 
     def console(self, image_id: str | None = None) -> str:
         """The page of this image in the cloud's console, or that of IMS; the project as far as it is known by now."""
@@ -107,14 +113,16 @@ class Client:
     def new_token(self) -> Conversation[Token]:
         """A token of a new log-in, or of one that others have just made, in the place of the one that is kept."""
         who = self.settings.credentials
-        kept = self.tokens.recall(who) or (yield partial(self.tokens.read, who))
-        return (yield from self._obtain(refused=kept if isinstance(kept, Token) else None))[0]
+        kept = [self.tokens.recall(who)]
+        for shelf in self.tokens.shelves:
+            kept.append((yield partial(self.tokens.read, who, shelf)))
+        return (yield from self._obtain(*(each for each in kept if isinstance(each, Token))))[0]
 
-    def _obtain(self, refused: Token | None = None) -> Conversation[tuple[Token, bool]]:
-        """A token other than ``refused``, and whether it comes from a log-in just made."""
+    def _obtain(self, *refused: Token) -> Conversation[tuple[Token, bool]]:
+        """A token other than those ``refused``, and whether it comes from a log-in just made."""
         who, owner = self.settings.credentials, object()
-        if refused:
-            self.tokens.forget(who, refused)
+        for token in refused:
+            self.tokens.forget(who, token)
         if known := self._known(refused):
             return known, False
         try:
@@ -129,15 +137,20 @@ class Client:
         finally:
             self.tokens.unlock(who.login, owner)
 
-    def _read(self, refused: Token | None) -> Conversation[None]:
-        """Remember what other processes have kept."""
+    def _read(self, refused: Refused) -> Conversation[None]:
+        """Remember what others have kept: on this machine, and where that is no token, on all machines."""
         who = self.settings.credentials
-        for key in (who.login, who):
-            kept = yield partial(self.tokens.read, key)
-            if kept and not (isinstance(kept, Token) and _is_same(kept, refused)):
-                self.tokens.remember(key, kept)
+        for shelf in self.tokens.shelves:
+            for key in (who.login, who):
+                kept = yield partial(self.tokens.read, key, shelf)
+                if isinstance(kept, FailedLogIns):
+                    self.tokens.remember(key, self._failures(kept))
+                elif kept and kept not in refused:
+                    self.tokens.remember(key, kept)
+            if self._fresh(refused):
+                return
 
-    def _lock(self, login: Credentials, owner: object, refused: Token | None) -> Conversation[None]:
+    def _lock(self, login: Credentials, owner: object, refused: Refused) -> Conversation[None]:
         """Wait until this is the only log-in, or needless."""
         waited = 0.0
         while waited < LONGEST_LOG_IN and not self._known(refused):
@@ -147,12 +160,17 @@ class Client:
             yield pause
             waited += pause.seconds
 
-    def _known(self, refused: Token | None) -> Token | None:
-        """The token that this process knows; raises ``LoginRefusedError`` where IAM has refused the log-in lately."""
+    def _fresh(self, refused: Refused) -> Token | None:
+        """The token that this process knows and can use."""
+        kept = self.tokens.recall(self.settings.credentials)
+        usable = isinstance(kept, Token) and kept.is_fresh(self.now()) and kept not in refused
+        return cast(Token, kept) if usable else None
+
+    def _known(self, refused: Refused = ()) -> Token | None:
+        """The same; raises ``LoginRefusedError`` where IAM has refused the log-in lately."""
+        if token := self._fresh(refused):
+            return token
         who = self.settings.credentials
-        kept = self.tokens.recall(who)
-        if isinstance(kept, Token) and kept.is_fresh(self.now()) and not _is_same(kept, refused):
-            return kept
         failed = self._failures()
         if who.project in failed.projects or len(failed.projects) + failed.unanswered >= MOST_FAILURES:
             kind = LoginRefusedError if failed.projects else ResponseLostError
@@ -161,16 +179,18 @@ class Client:
             raise kind(message, 401 if failed.projects else None, failed.code, failed.request_id)
         return None
 
-    def _failures(self) -> FailedLogIns:
-        kept = self.tokens.recall(self.settings.credentials.login)
-        remembered = isinstance(kept, FailedLogIns) and self.now() < kept.until <= self.now() + FAILURE_LASTS
-        return cast(FailedLogIns, kept) if remembered else FailedLogIns("", self.now() + FAILURE_LASTS)
+    def _failures(self, *read: FailedLogIns) -> FailedLogIns:
+        """What is known of this user's failed log-ins, with what has just been read."""
+        now, kept = self.now(), self.tokens.recall(self.settings.credentials.login)
+        latest = now + FAILURE_LASTS + CLOCKS_DIFFER
+        known = [each for each in (kept, *read) if isinstance(each, FailedLogIns) and now < each.until <= latest]
+        return reduce(FailedLogIns.joined, known or [FailedLogIns("", now + FAILURE_LASTS)])
 
     def _log_in(self, who: Credentials) -> Conversation[Token]:
         """Log in; sent once more where no answer came. Each is written down before it is sent, in case none comes."""
         with suppress(ResponseLostError, UnavailableError, MalformedResponseError):
             return (yield from self._log_in_once(who))
-        self._known(None)
+        self._known()
         yield Pause(jitter(1.0, 2.0))
         return (yield from self._log_in_once(who))
 
@@ -178,12 +198,12 @@ class Client:
         call, now, before = protocol.log_in(who), self.now(), self._failures()
         unknown = f"IAM at {who.iam_url} did not answer the last log-ins."
         sent = replace(before, until=now + FAILURE_LASTS, unanswered=before.unanswered + 1)
-        yield self._remember(replace(sent, message=before.message or unknown))
+        sent = replace(sent, message=before.message or unknown)
+        yield partial(self.tokens.note, who.login, sent)  # not for other machines: to them it is no news yet
         try:
             token = call.read((yield call.request))
         except ImsError as error:
-            if known := _after(error, before, who.project, sent.until):
-                yield self._remember(known)
+            yield self._remember(_after(error, before, sent, who.project))
             raise
         yield self._remember(replace(before, unanswered=0))
         lifetime = token.expires_at - token.issued_at  # by our clock, should the cloud's be another
@@ -199,22 +219,18 @@ class Client:
         return partial(self.tokens.remove, login)
 
 
-def _after(error: ImsError, before: FailedLogIns, project: str, until: datetime) -> FailedLogIns | None:
-    """What is known of a user's log-ins after one more that failed; None where it may have counted or not."""
+def _after(error: ImsError, before: FailedLogIns, sent: FailedLogIns, project: str) -> FailedLogIns:
+    """What is known of a user's log-ins after one more that failed; ``sent``: where it may have counted or not."""
     if isinstance(error, LoginRefusedError) and error.status == 401:
         projects = (*before.projects, project)
-        return FailedLogIns(error.message, until, error.code, error.request_id, projects, before.unanswered)
+        return FailedLogIns(error.message, sent.until, error.code, error.request_id, projects, before.unanswered)
     decided_nothing = error.status in (500, 503)  # IAM's own word
     lost = isinstance(error, ResponseLostError | UnavailableError)
-    return None if lost and not decided_nothing else before
+    return sent if lost and not decided_nothing else before
 
 
 def _at(token: Token) -> str:
     return f"{token.expires_at:%Y-%m-%d %H:%M:%S} UTC"
-
-
-def _is_same(token: Token, refused: Token | None) -> bool:
-    return refused is not None and token.value == refused.value
 
 
 def _unclear(error: ImsError) -> ImsError:

@@ -28,10 +28,15 @@ KNOWN_KEYS = (
     "proxies",
     "timeout",
     "console_url",
+    "token_cache",
+    "token_cache_dir",
 )
 """What ``extra`` may hold."""
 
 DEFAULT_TIMEOUT = 30.0
+
+TOKEN_CACHES = ("file", "variable", "none")
+"""Where tokens may be kept: in files, in Airflow's Variables as well, or in the process's memory alone."""
 
 CONSOLE_FIELDS = ("region", "project_id", "image_id")
 """What ``console_url`` may name, in braces."""
@@ -43,6 +48,7 @@ class Settings:
 
     ``verify``: True (the environment's CA bundle, else the usual authorities), False, or the path of a CA bundle.
     ``console_url``: the address of an image in the console, with ``{region}``, ``{project_id}`` and ``{image_id}``.
+    ``cache``: where tokens are kept, one of ``TOKEN_CACHES``. ``cache_dir``: a directory for them that all hosts share.
     """
 
     credentials: Credentials
@@ -52,6 +58,8 @@ class Settings:
     proxies: Mapping[str, str] = field(default_factory=dict, repr=False)
     timeout: float = DEFAULT_TIMEOUT
     console_url: str = ""
+    cache: str = "file"
+    cache_dir: str | None = None
 
     @classmethod
     def of(
@@ -134,7 +142,9 @@ class _Fields:
             project_id=project_id,
         )
         host = self.url("host", host)
-        return Settings(who, region, host, self.verify(), self.proxies(), self.timeout(), self.console_url())
+        return Settings(
+            who, region, host, self.verify(), self.proxies(), self.timeout(), self.console_url(), *self.token_cache()
+        )
 
     def required(self, name: str, value: str | None, what: str) -> str:
         if not value:
@@ -201,6 +211,18 @@ class _Fields:
             remedy = f"give an address such as {example}, with {{{'}, {'.join(CONSOLE_FIELDS)}}} where they belong"
             raise self.wrong("console_url", _without_user(value), remedy)
         return value
+
+    def token_cache(self) -> tuple[str, str | None]:
+        cache, directory = (self.word("token_cache") or TOKEN_CACHES[0]).lower(), self.word("token_cache_dir")
+        if cache not in TOKEN_CACHES:
+            raise self.wrong("token_cache", cache, f"give one of {', '.join(TOKEN_CACHES)}")
+        if directory and cache != "file":
+            raise self.wrong(
+                "token_cache_dir", directory, f"remove it, or token_cache, which is {cache} and needs none"
+            )
+        if directory and not os.path.isabs(directory):
+            raise self.wrong("token_cache_dir", directory, "give an absolute path that is the same on every host")
+        return cache, directory
 
     def missing(self, name: str, what: str) -> SettingsError:
         strange = sorted(set(self.extra) - set(KNOWN_KEYS)) if name in KNOWN_KEYS else ()

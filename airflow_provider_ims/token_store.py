@@ -1,27 +1,24 @@
-"""Tokens kept: in this process, and for other processes of the machine in a file that is useless without the password.
+"""Tokens kept: in this process, and on shelves where other processes find them, useless without the password.
 
-File and key come from the password by Argon2id, so that neither the file nor its name is a quick way to guess it; the
-content is sealed with Fernet; only the owner may read it; a file that is foreign, corrupt or old counts as none, and a
-disk that cannot be written costs only the caching. A changed password is another file. Log-ins that IAM refused or did
-not answer are kept in the same way, so that nobody repeats them too often. Methods that touch the disk may block: an
-event loop calls them in a thread.
+The first shelf is this machine's: files. A second one, where the connection asks for it, is there for all machines: a
+directory that they share, or Airflow's Variables. A record's name and its key come from the password by Argon2id, so
+that neither record nor name is a quick way to guess it; the content is sealed with Fernet; what is foreign, corrupt or
+old counts as none, and a shelf that cannot be used costs only the sharing. A changed password is another record.
+Log-ins that IAM refused or did not answer are kept in the same way, so that nobody repeats them too often. Methods that
+touch a shelf may block: an event loop calls them in a thread.
 """
 
 from __future__ import annotations
 
 import base64
-import fcntl
 import hashlib
 import json
 import logging
 import os
-import tempfile
-import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -29,22 +26,21 @@ from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from airflow_provider_ims.models import Credentials, Token
+from airflow_provider_ims.shelves import PREFIX, Shelf
 
 log = logging.getLogger(__name__)
 
 FAILURE_LASTS = timedelta(minutes=15)
 """IAM locks an account for 15 minutes after five wrong log-ins, and counts them over 15 minutes."""
 
-SWEEP_AFTER = timedelta(days=2)
-
 COST = 12 * 1024
-"""KiB of memory that each guess at the password takes of whoever has the files: with ``PASSES``, what OWASP advises."""
+"""KiB of memory that each guess at the password takes of whoever has the records; with ``PASSES`` as OWASP advises."""
 
 PASSES = 3
 
 _VERSION = 1
 _UNUSABLE = (OSError, UnsupportedAlgorithm)
-"""Where a disk cannot be used, or OpenSSL is older than 3.2, only the sharing is lost."""
+"""Where a shelf cannot be used, or OpenSSL is older than 3.2, only the sharing is lost."""
 
 _INSTANTS = ("issued_at", "expires_at", "until")
 
@@ -63,21 +59,34 @@ class FailedLogIns:
     projects: tuple[str, ...] = ()
     unanswered: int = 0
 
+    def joined(self, other: FailedLogIns) -> FailedLogIns:
+        """What both tell, each of which may know of the other's: IAM's own word goes before its silence."""
+        first, last = sorted((self, other), key=lambda each: (bool(each.projects), each.until))
+        return replace(
+            last,
+            until=max(first.until, last.until),
+            projects=tuple(dict.fromkeys((*first.projects, *last.projects))),
+            unanswered=max(first.unanswered, last.unanswered),
+        )
+
 
 class TokenStore:
-    """Tokens and failed log-ins by credential, in memory and (``directory`` given) on disk. Safe between threads.
+    """Tokens and failed log-ins by credential, in memory and on ``shelves``. Safe between threads.
 
-    ``cost``: see ``COST``; stores of one directory need the same.
+    ``shelves``: this machine's, then that of all machines, as far as there are any. ``cost``: see ``COST``; stores of
+    one shelf need the same.
     """
 
-    def __init__(self, directory: Path | None = None, cost: int = COST) -> None:
-        self._files = None if directory is None else _Files(directory, cost)
+    def __init__(self, *shelves: Shelf, cost: int = COST) -> None:
+        self.shelves = shelves
+        self._cost = cost
         self._kept: dict[Credentials, Token | FailedLogIns] = {}
         self._owners: dict[Credentials, object] = {}
-        self._descriptors: dict[Credentials, int] = {}
+        self._descriptors: dict[Credentials, list[int]] = {}
+        self._troubles: dict[str, str] = {}
 
     def recall(self, who: Credentials) -> Token | FailedLogIns | None:
-        """What this process knows; never touches the disk."""
+        """What this process knows; touches no shelf."""
         return self._kept.get(who)
 
     def forget(self, who: Credentials, token: Token) -> None:
@@ -86,126 +95,99 @@ class TokenStore:
             self._kept.pop(who, None)
 
     def remember(self, who: Credentials, kept: Token | FailedLogIns) -> None:
-        """Keep this for this process; never touches the disk."""
+        """Keep this for this process; touches no shelf."""
         self._kept[who] = kept
 
-    def read(self, who: Credentials) -> Token | FailedLogIns | None:
-        """What any process of this machine has kept. May block."""
-        return None if self._files is None else self._files.unseal(who)
+    def read(self, who: Credentials, shelf: Shelf) -> Token | FailedLogIns | None:
+        """What lies on this shelf. May block."""
+        try:
+            sealed = shelf.read(self._name(who))
+            return _read_record(json.loads(self._fernet(who).decrypt(sealed))) if sealed else None
+        except _UNUSABLE as problem:
+            self._complain(shelf, problem)
+        except (InvalidToken, ValueError, LookupError, TypeError):
+            pass
+        return None
+
+    def note(self, who: Credentials, kept: Token | FailedLogIns) -> None:
+        """Keep this for the processes of this machine. May block."""
+        self.remember(who, kept)
+        self._write(who, kept, self.shelves[:1])
 
     def write(self, who: Credentials, kept: Token | FailedLogIns) -> None:
-        """Keep this for every process of the machine. May block."""
+        """Keep this for all processes that share a shelf. May block."""
         self.remember(who, kept)
-        if self._files is None:
-            return
-        try:
-            self._files.seal(who, kept)
-            self._files.sweep()
-        except _UNUSABLE as problem:
-            where = self._files.directory
-            log.warning("The token is not kept for other tasks: %s cannot be written (%s)", where, problem)
+        self._write(who, kept, self.shelves)
 
     def remove(self, who: Credentials) -> None:
-        """Forget this, for every process of the machine. May block."""
+        """Forget this, for all processes that share a shelf. May block."""
         self._kept.pop(who, None)
-        if self._files is not None:
+        for shelf in self.shelves:
             with suppress(*_UNUSABLE):
-                self._files.path(who).unlink()
+                shelf.remove(self._name(who))
 
     def is_locked(self, who: Credentials) -> bool:
-        """Whether somebody in this process holds the lock; never touches the disk."""
+        """Whether somebody in this process holds the lock; touches no shelf."""
         return who in self._owners
 
     def lock(self, who: Credentials, owner: object) -> bool:
-        """Try to become the only one on this machine who logs in with these credentials. May block for a moment."""
+        """Try to become the only one who logs in with these credentials, as far as shelves have locks. May block."""
         if self._owners.setdefault(who, owner) is not owner:
             return False
-        try:
-            descriptor = self._files.lock(who) if self._files else None
-        except BlockingIOError:
-            del self._owners[who]
-            return False
-        except _UNUSABLE:
-            return True  # a disk without locks: the process's own lock has to do
-        if descriptor is not None:
-            self._descriptors[who] = descriptor
+        descriptors = self._descriptors[who] = []
+        for shelf in self.shelves:
+            try:
+                descriptor = shelf.lock(self._name(who))
+            except BlockingIOError:
+                self.unlock(who, owner)
+                return False
+            except _UNUSABLE:
+                continue  # a shelf without locks: those before it have to do
+            if descriptor is not None:
+                descriptors.append(descriptor)
         return True
 
     def unlock(self, who: Credentials, owner: object) -> None:
         """Give the lock back; nothing where ``owner`` does not hold it."""
         if self._owners.get(who) is not owner:
             return
-        if (descriptor := self._descriptors.pop(who, None)) is not None:
+        for descriptor in self._descriptors.pop(who, ()):
             os.close(descriptor)
         del self._owners[who]
 
+    @property
+    def trouble(self) -> str | None:
+        """Why what is kept is not shared as it should be, and what to do; None where it is, as far as is known."""
+        return " ".join(self._troubles.values()) or None
 
-@dataclass(frozen=True, slots=True)
-class _Files:
-    """A directory of sealed files, one for each credential, and of the locks beside them."""
-
-    directory: Path
-    cost: int
-
-    def path(self, who: Credentials) -> Path:
-        name = hashlib.sha256(_derived(who.login, self.cost)[0] + who.project.encode()).hexdigest()[:32]
-        return self.directory / name
-
-    def seal(self, who: Credentials, kept: Token | FailedLogIns) -> None:
-        self._make()
+    def _write(self, who: Credentials, kept: Token | FailedLogIns, shelves: tuple[Shelf, ...]) -> None:
         record = {"version": _VERSION, "kind": type(kept).__name__, **asdict(kept)}
-        sealed = self._fernet(who).encrypt(json.dumps(record, default=datetime.isoformat).encode())
-        descriptor, name = tempfile.mkstemp(dir=self.directory, prefix="new-")  # mkstemp: readable by the owner alone
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(sealed)
-            os.replace(name, self.path(who))
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(name)
-            raise
+        for shelf in shelves:
+            try:
+                sealed = self._fernet(who).encrypt(json.dumps(record, default=datetime.isoformat).encode())
+                shelf.write(self._name(who), sealed)
+                self._troubles.pop(shelf.place, None)
+            except _UNUSABLE as problem:
+                self._complain(shelf, problem)
 
-    def unseal(self, who: Credentials) -> Token | FailedLogIns | None:
-        try:
-            descriptor = os.open(self.path(who), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-            with os.fdopen(descriptor, "rb") as file:
-                owner = os.fstat(file.fileno()).st_uid
-                record = json.loads(self._fernet(who).decrypt(file.read())) if owner == os.geteuid() else {}
-            return _read_record(record)
-        except (*_UNUSABLE, InvalidToken, ValueError, LookupError, TypeError):
-            return None
+    def _complain(self, shelf: Shelf, problem: Exception) -> None:
+        others = "tasks" if shelf is self.shelves[0] else "hosts"
+        why = getattr(problem, "strerror", None) or problem
+        said = f"The token is not shared with other {others}: {shelf.place} cannot be used ({why}); {shelf.remedy}."
+        if self._troubles.setdefault(shelf.place, said) is said:
+            log.warning("%s", said)
 
-    def lock(self, who: Credentials) -> int:
-        """The descriptor that holds the lock; raises ``BlockingIOError`` where somebody else has it."""
-        self._make()
-        path = self.path(who).with_suffix(".lock")
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.utime(descriptor)  # in use: not to be swept
-        except OSError:
-            os.close(descriptor)
-            raise
-        return descriptor
-
-    def sweep(self) -> None:
-        """Remove what former passwords left behind."""
-        limit = time.time() - SWEEP_AFTER.total_seconds()
-        for path in self.directory.iterdir():
-            with suppress(OSError):
-                if path.stat().st_mtime < limit:
-                    path.unlink()
-
-    def _make(self) -> None:
-        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    def _name(self, who: Credentials) -> str:
+        secret = _derived(who.login, self._cost)[0]
+        return PREFIX + hashlib.sha256(secret + who.project.encode()).hexdigest()[:32]
 
     def _fernet(self, who: Credentials) -> Fernet:
-        return Fernet(_derived(who.login, self.cost)[1])
+        return Fernet(_derived(who.login, self._cost)[1])
 
 
 @cache
 def _derived(login: Credentials, cost: int) -> tuple[bytes, bytes]:
-    """What the names of a log-in's files are made of, and the key that seals them."""
+    """What the names of a log-in's records are made of, and the key that seals them."""
     salt = hashlib.sha256(f"airflow-provider-ims {login.identity}".encode()).digest()
     slow = Argon2id(salt=salt, length=64, iterations=PASSES, lanes=1, memory_cost=cost)
     secret = slow.derive(login.password.encode())

@@ -64,7 +64,7 @@ BREAKS = (
         "raise",
         "core/test_waiting.py",
     ),
-    Break("the kept token is sealed", "token_store.py", "file.write(sealed)", "file.write(b'')", "core"),
+    Break("the kept token is sealed", "shelves.py", "file.write(sealed)", "file.write(b'')", "core"),
     Break(
         "no redirect is followed",
         "hooks/asynchronous.py",

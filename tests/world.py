@@ -19,6 +19,7 @@ from airflow_provider_ims.errors import ConnectError, ImsError, ResponseLostErro
 from airflow_provider_ims.models import Image, Request, Response, Service
 from airflow_provider_ims.protocol import Call
 from airflow_provider_ims.settings import Settings
+from airflow_provider_ims.shelves import Files, Shelf
 from airflow_provider_ims.simulator.cloud import Cloud
 from airflow_provider_ims.simulator.seeds import PLAIN_IMAGE
 from airflow_provider_ims.simulator.settings import Settings as CloudSettings
@@ -34,9 +35,9 @@ both_drivers = pytest.mark.parametrize("world", ["thread", "loop"], indirect=Tru
 """For what a driver could spoil, once in a thread and once on a loop: the conversations are the same ones in both."""
 
 
-def token_store(directory: Path | None = None) -> TokenStore:
+def token_store(directory: Path | None = None, *beyond: Shelf) -> TokenStore:
     """A token store whose keys are derived at once: a thousandth of the cost, and nobody to guess at the password."""
-    return TokenStore(directory, cost=2**4)
+    return TokenStore(*([Files(directory)] if directory else []), *beyond, cost=2**4)
 
 
 @cache
@@ -61,13 +62,16 @@ class World:
         self.requests: list[Request] = []
         self.client = self.another_client(directory)
 
-    def another_client(self, directory: Path | None = None, **fields: Any) -> Client:
-        """The client of another process: nothing shared but the cloud, the clock and the files in ``directory``."""
+    def another_client(self, directory: Path | None = None, *beyond: Shelf, **fields: Any) -> Client:
+        """The client of another process: it shares cloud, clock, the host's ``directory`` and what is ``beyond``."""
         cloud = self.cloud.settings
         extra = {"region": cloud.region, "domain_name": cloud.domain_name, "iam_endpoint": f"{ADDRESS}/v3"}
         connection = {"login": cloud.user_name, "password": cloud.password, "host": ADDRESS, "extra": extra} | fields
         return Client(
-            Settings.of("ims_default", **connection), token_store(directory), lambda: self.now, lambda: self.elapsed
+            Settings.of("ims_default", **connection),
+            token_store(directory, *beyond),
+            lambda: self.now,
+            lambda: self.elapsed,
         )
 
     def perform(self, conversation: Conversation[T], patience: float = 0.0) -> T:

@@ -23,7 +23,7 @@ class ConnectionCheck:
     mend, and the name of its class, where something did.
 
     ``token_expires_at``: such as ``2026-11-26 08:00 UTC``. ``quota_advice``: why the quota cannot be seen, where it
-    cannot; the connection works all the same.
+    cannot; ``cache_advice``: why tokens are not shared, where they are not; the connection works all the same.
     """
 
     conn_id: str
@@ -39,6 +39,7 @@ class ConnectionCheck:
     advice: str | None = None
     error: str | None = None
     quota_advice: str | None = None
+    cache_advice: str | None = None
 
     def __str__(self) -> str:
         if not self.iam:
@@ -52,8 +53,10 @@ class ConnectionCheck:
             return f"{logged_in}; but IMS{f' at {self.ims}' if self.ims else ''} failed: {self.advice}"
         seen = f"{logged_in}; IMS at {self.ims} works and shows {self.private_images} private images"
         if self.quota_advice:
-            return f"{seen}; their quota cannot be seen: {self.quota_advice}"
-        return f"{seen}, {self.quota_used} of {self.quota} in the quota used."
+            seen += f"; their quota cannot be seen: {self.quota_advice}"
+        else:
+            seen += f", {self.quota_used} of {self.quota} in the quota used."
+        return f"{seen} {self.cache_advice}" if self.cache_advice else seen
 
 
 def check_connection(hook: ImsBaseHook) -> ConnectionCheck:
@@ -91,6 +94,7 @@ def _check(hook: ImsBaseHook, found: dict[str, Any]) -> None:
     found |= {"iam": who.iam_url, "user": f"{who.domain_name}/{who.user_name}"}
     token = hook.perform(client.new_token())
     found |= {"token_expires_at": f"{token.expires_at:%Y-%m-%d %H:%M} UTC", "project_id": token.project_id}
+    found |= {"cache_advice": client.tokens.trouble}
     found |= {"ims": client.settings.service(token).url}
     found |= {"private_images": sum(1 for _ in hook.list_images(__imagetype="private"))}
     try:

@@ -17,8 +17,10 @@ from requests.utils import get_environ_proxies, select_proxy
 from airflow_provider_ims import __version__
 from airflow_provider_ims.auth import Client
 from airflow_provider_ims.errors import ConnectError, ImsError, MalformedResponseError, ResponseLostError, SettingsError
+from airflow_provider_ims.hooks.variables import Variables
 from airflow_provider_ims.models import Request
 from airflow_provider_ims.settings import Settings
+from airflow_provider_ims.shelves import Files
 from airflow_provider_ims.token_store import TokenStore
 
 if TYPE_CHECKING:
@@ -39,9 +41,16 @@ USER_AGENT = {"User-Agent": f"airflow-provider-ims/{__version__}"}
 
 
 @cache
-def token_store() -> TokenStore:
-    """The tokens of this process, shared with the machine's other Airflow processes by files in Airflow's home."""
-    return TokenStore(airflow_home() / "ims-tokens")
+def token_store(cache_in: str = "file", directory: str | None = None) -> TokenStore:
+    """The tokens of this process, shared as the connection says, with the machine's other processes by files in
+    Airflow's home.
+    """
+    if cache_in == "none":
+        return TokenStore()
+    here = Files(airflow_home() / "ims-tokens")
+    if cache_in == "variable":
+        return TokenStore(here, Variables())
+    return TokenStore(here, Files(Path(directory), shared=True)) if directory else TokenStore(here)
 
 
 def airflow_home() -> Path:
@@ -81,7 +90,8 @@ def client_of(connection: Connection, extra: dict[str, Any]) -> Client:
         port=connection.port,
         extra=extra,
     )
-    return Client(settings, token_store(), lambda: datetime.now(UTC))
+    tokens = token_store(settings.cache, settings.cache_dir)
+    return Client(settings, tokens, lambda: datetime.now(UTC))
 
 
 def proxy_of(settings: Settings, url: str) -> str | None:

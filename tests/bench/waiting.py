@@ -84,7 +84,7 @@ def undo_choice(load: Load) -> None:
     if load.without == "spreading":
         waiting.JITTER = 0.0
     if load.without == "token":
-        connection.token_store = Forgetful  # type: ignore[assignment]
+        connection.token_store = lambda *_: Forgetful()  # type: ignore[assignment]
 
 
 async def trigger_ends(load: Load) -> Counter[str]:

@@ -15,7 +15,8 @@ from typing import NoReturn
 
 import pytest
 
-from airflow_provider_ims.models import Request, Token
+from airflow_provider_ims.models import Credentials, Request, Token
+from airflow_provider_ims.shelves import Files
 from airflow_provider_ims.token_store import PASSES, FailedLogIns, TokenStore
 from airflow_provider_ims.transport import run_async
 from tests.world import World, token_store
@@ -31,6 +32,12 @@ def files(directory: Path) -> list[Path]:
     return [path for path in directory.iterdir() if path.suffix != ".lock"]
 
 
+def read(store: TokenStore, who: Credentials = WHO) -> Token | FailedLogIns | None:
+    """What another process would find on this machine."""
+    [shelf] = store.shelves
+    return store.read(who, shelf)
+
+
 def kept(directory: Path) -> Path:
     token_store(directory).write(WHO, TOKEN)
     [path] = files(directory)
@@ -42,13 +49,13 @@ def test_what_one_process_keeps_another_reads(tmp_path: Path, what: Token | Fail
     token_store(tmp_path / "deep" / "er").write(WHO, what)
     another = token_store(tmp_path / "deep" / "er")
     assert another.recall(WHO) is None
-    assert another.read(WHO) == what
+    assert read(another) == what
 
 
 def test_what_was_read_or_written_needs_no_disk(tmp_path: Path) -> None:
     store = token_store()
     store.write(WHO, TOKEN)
-    assert (store.recall(WHO), store.read(WHO), store.recall(OTHER)) == (TOKEN, None, None)
+    assert (store.recall(WHO), store.shelves, store.recall(OTHER)) == (TOKEN, (), None)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -72,21 +79,21 @@ def test_the_file_shows_neither_token_nor_password_nor_user(tmp_path: Path) -> N
 
 def test_another_password_neither_finds_nor_opens_the_file(tmp_path: Path) -> None:
     path = kept(tmp_path)
-    assert token_store(tmp_path).read(OTHER) is None
+    assert read(token_store(tmp_path), OTHER) is None
     token_store(tmp_path).write(OTHER, REFUSAL)
     [others] = set(files(tmp_path)) - {path}
     others.write_bytes(path.read_bytes())  # in the place where it would be looked for
-    assert token_store(tmp_path).read(OTHER) is None
-    assert token_store(tmp_path).read(WHO) == TOKEN
+    assert read(token_store(tmp_path), OTHER) is None
+    assert read(token_store(tmp_path)) == TOKEN
 
 
 def test_a_guess_at_the_password_costs_what_is_said_and_by_default_what_owasp_advises(tmp_path: Path) -> None:
-    path, dearer = kept(tmp_path), TokenStore(tmp_path, cost=2**5)
-    assert dearer.read(WHO) is None
+    path, dearer = kept(tmp_path), TokenStore(Files(tmp_path), cost=2**5)
+    assert read(dearer) is None
     dearer.write(WHO, REFUSAL)
     [others] = set(files(tmp_path)) - {path}
     others.write_bytes(path.read_bytes())  # neither the name nor the key is to be had for less
-    assert dearer.read(WHO) is None
+    assert read(dearer) is None
     assert (signature(TokenStore).parameters["cost"].default, PASSES) == (12 * 1024, 3)
 
 
@@ -94,15 +101,15 @@ def test_a_guess_at_the_password_costs_what_is_said_and_by_default_what_owasp_ad
 def test_a_truncated_file_is_none_and_replaced(tmp_path: Path, part: int) -> None:
     path = kept(tmp_path)
     path.write_bytes(path.read_bytes()[:part])
-    assert token_store(tmp_path).read(WHO) is None
+    assert read(token_store(tmp_path)) is None
     assert kept(tmp_path) == path
-    assert token_store(tmp_path).read(WHO) == TOKEN
+    assert read(token_store(tmp_path)) == TOKEN
 
 
 @pytest.mark.parametrize("content", [b"\x00" * 1000, b"{}", b"gAAAAA", "ü".encode("latin-1")])
 def test_a_corrupt_file_is_none(tmp_path: Path, content: bytes) -> None:
     kept(tmp_path).write_bytes(content)
-    assert token_store(tmp_path).read(WHO) is None
+    assert read(token_store(tmp_path)) is None
 
 
 def test_a_changed_byte_anywhere_is_seen(tmp_path: Path) -> None:
@@ -110,23 +117,23 @@ def test_a_changed_byte_anywhere_is_seen(tmp_path: Path) -> None:
     sealed = path.read_bytes()
     for place in range(0, len(sealed), 37):
         path.write_bytes(sealed[:place] + bytes([sealed[place] ^ 1]) + sealed[place + 1 :])
-        assert token_store(tmp_path).read(WHO) is None
+        assert read(token_store(tmp_path)) is None
 
 
 def test_a_link_or_a_directory_in_its_place_is_none(tmp_path: Path) -> None:
     path = kept(tmp_path / "tokens")
     path.rename(tmp_path / "elsewhere")
     path.symlink_to(tmp_path / "elsewhere")
-    assert token_store(path.parent).read(WHO) is None
+    assert read(token_store(path.parent)) is None
     path.unlink()
     path.mkdir()
-    assert token_store(path.parent).read(WHO) is None
+    assert read(token_store(path.parent)) is None
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
 def test_a_file_of_another_user_is_none(tmp_path: Path) -> None:
     os.chown(kept(tmp_path), 65534, 65534)
-    assert token_store(tmp_path).read(WHO) is None
+    assert read(token_store(tmp_path)) is None
 
 
 def test_a_disk_that_cannot_be_written_costs_only_the_keeping(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -136,8 +143,8 @@ def test_a_disk_that_cannot_be_written_costs_only_the_keeping(tmp_path: Path, ca
         assert store.lock(WHO, "me")
         store.write(WHO, TOKEN)
         store.unlock(WHO, "me")
-    assert (store.recall(WHO), store.read(WHO)) == (TOKEN, None)
-    assert "cannot be written" in caplog.text
+    assert (store.recall(WHO), read(store)) == (TOKEN, None)
+    assert "cannot be used" in caplog.text
     assert TOKEN.value not in caplog.text
 
 
@@ -182,7 +189,7 @@ def test_a_lock_file_without_an_owner_does_not_block(tmp_path: Path) -> None:
 
 
 def test_what_former_passwords_left_is_swept_and_what_is_in_use_is_not(tmp_path: Path) -> None:
-    former = tmp_path / "former"
+    former = tmp_path / "ims_token_former"
     former.touch()
     token_store(tmp_path).lock(OTHER, "a slow one")
     [lock] = tmp_path.glob("*.lock")
