@@ -164,6 +164,10 @@ def test_what_is_missing_is_named(fields: dict[str, Any], named: str) -> None:
         ("timeout", 10**400, "1000", "give seconds"),
         ("timeout", True, "True", "give seconds"),
         ("timeout", [30], "[30]", "give seconds"),
+        ("token_cache", "redis", "'redis'", "one of file, variable, none"),
+        ("token_cache", False, "False", "give text"),
+        ("token_cache_dir", "mnt/tokens", "'mnt/tokens'", "give an absolute path"),
+        ("token_cache_dir", "~/tokens", "'~/tokens'", "give an absolute path"),
     ],
 )
 def test_what_is_malformed_is_named_with_its_remedy(key: str, value: object, shown: str, remedy: str) -> None:
@@ -171,6 +175,19 @@ def test_what_is_malformed_is_named_with_its_remedy(key: str, value: object, sho
     assert f"{key} is {shown}" in said
     assert remedy in said
     assert len(said) < 400
+
+
+def test_where_tokens_are_kept() -> None:
+    assert (understood().cache, understood().cache_dir) == ("file", None)
+    assert understood({"token_cache": " Variable ", "token_cache_dir": " "}).cache == "variable"
+    assert understood({"token_cache": "none"}).cache == "none"
+    assert understood({"token_cache_dir": "/mnt/tokens"}).cache_dir == "/mnt/tokens"
+
+
+@pytest.mark.parametrize("cache", ["variable", "none"])
+def test_a_directory_for_tokens_that_are_kept_elsewhere_is_named(cache: str) -> None:
+    said = complaint({"token_cache": cache, "token_cache_dir": "/mnt/tokens"})
+    assert f"token_cache_dir is '/mnt/tokens'; remove it, or token_cache, which is {cache}" in said
 
 
 @pytest.mark.parametrize(
