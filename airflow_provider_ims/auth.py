@@ -147,7 +147,9 @@ class Client:
                     self.tokens.remember(key, self._failures(kept))
                 elif kept and kept not in refused:
                     self.tokens.remember(key, kept)
-            if self._fresh(refused):
+            if known := self._fresh(refused):
+                if shelf is not self.tokens.shelves[0]:
+                    yield partial(self.tokens.note, who, known)  # so that nobody else of this machine has to ask
                 return
 
     def _lock(self, login: Credentials, owner: object, refused: Refused) -> Conversation[None]:
