@@ -31,6 +31,8 @@ class Variables:
         """Put this in the place of what was there; raises ``OSError``."""
         with _variable() as variable:
             variable.set(name, sealed.decode(), _DESCRIPTION)
+            if not variable.get(name, None):  # Airflow 3.2 only logs what went wrong
+                raise LookupError("what was written cannot be read")
 
     def remove(self, name: str) -> None:
         """Remove the record, if it is there; raises ``OSError``."""
