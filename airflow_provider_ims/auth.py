@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Collection, Generator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial, reduce
 from typing import Any, TypeVar, cast
 
@@ -26,7 +26,7 @@ from airflow_provider_ims.errors import (
     UnavailableError,
     UnclearSubmitError,
 )
-from airflow_provider_ims.models import Credentials, Request, Response, Service, Token
+from airflow_provider_ims.models import CLOCK_SKEW, Credentials, Request, Response, Service, Token
 from airflow_provider_ims.protocol import Call
 from airflow_provider_ims.settings import Settings
 from airflow_provider_ims.token_store import FAILURE_LASTS, FailedLogIns, TokenStore
@@ -36,9 +36,6 @@ log = logging.getLogger(__name__)
 
 MOST_FAILURES = 3
 """Log-ins of a user that IAM may refuse, or leave unanswered, before none is tried any more; the fifth could lock."""
-
-CLOCKS_DIFFER = timedelta(minutes=1)
-"""How far apart the clocks of two machines may be that tell each other of failed log-ins."""
 
 NOT_SENT_AGAIN = (
     " It may have been carried out all the same, so it is not sent again: look in IMS for what it would have made."
@@ -184,7 +181,7 @@ class Client:
     def _failures(self, *read: FailedLogIns) -> FailedLogIns:
         """What is known of this user's failed log-ins, with what has just been read."""
         now, kept = self.now(), self.tokens.recall(self.settings.credentials.login)
-        latest = now + FAILURE_LASTS + CLOCKS_DIFFER
+        latest = now + FAILURE_LASTS + CLOCK_SKEW
         known = [each for each in (kept, *read) if isinstance(each, FailedLogIns) and now < each.until <= latest]
         return reduce(FailedLogIns.joined, known or [FailedLogIns("", now + FAILURE_LASTS)])
 

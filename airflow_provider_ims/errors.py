@@ -21,6 +21,7 @@
         ├── UnavailableError          the cloud answered with 408 or 5xx
         ├── MalformedResponseError    the answer is not what the API reference describes
         ├── StateStoreError           Airflow did not take or give a note of the copy
+        │   └── NewerReleaseError     ... or gave one that a newer release of this package wrote in a form of its own
         ├── LostSubmitError           it was not clear whether the copy was accepted, and none has appeared
         ├── JobInterruptedError       the job ended with FAIL for a reason inside the cloud
         └── JobTimeoutError           the deadline passed; the job may go on in the cloud
@@ -79,7 +80,8 @@ class ImsError(Exception):
     @staticmethod
     def from_event(event: Mapping[str, Any]) -> ImsError:
         """The error that ``to_event`` wrote; a name that this version does not know becomes an ``ImsError``."""
-        return _tree(ImsError).get(str(event["error"]), ImsError)(*event["args"])
+        parameters = event["args"][: len(ImsError("").args)]  # a newer release may know more
+        return _tree(ImsError).get(str(event["error"]), ImsError)(*parameters)
 
 
 class ImsPermanentError(ImsError):
@@ -152,6 +154,10 @@ class MalformedResponseError(ImsTransientError):
 
 class StateStoreError(ImsTransientError):
     """Airflow's task state store did not take or give a note. Where it was to be taken before a copy, none was sent."""
+
+
+class NewerReleaseError(StateStoreError):
+    """What was kept for this process was written by a newer release, in a form that this one does not know."""
 
 
 class LostSubmitError(ImsTransientError):

@@ -10,12 +10,14 @@ import base64
 import hashlib
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from airflow_provider_ims.errors import CopyConflictError
 from airflow_provider_ims.models import Image
+from airflow_provider_ims.versions import known_fields
 
 log = logging.getLogger(__name__)
 
@@ -98,6 +100,11 @@ class Order:
     attempt: int = 0
     failed_at: str | None = None
     marked: bool = True
+
+    @classmethod
+    def of(cls, facts: Mapping[str, Any]) -> Order:
+        """An order as ``asdict`` gave it in whichever release."""
+        return cls(**known_fields(cls, facts))
 
     @property
     def fingerprint(self) -> Fingerprint | None:

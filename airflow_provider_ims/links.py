@@ -6,12 +6,14 @@ tells only what it knows, and looks nothing up for it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import attrs
 from airflow.sdk import BaseOperator, BaseOperatorLink
+
+from airflow_provider_ims.versions import DEFERRAL, check_version
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -50,8 +52,14 @@ class LinkedOperator(BaseOperator):
     operator_extra_links: Collection[BaseOperatorLink] = (ImageLink(), ConsoleLink())
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """Go on after a deferral; the links stay as they are until something new is known."""
+        """Go on after a deferral; the links stay as they are until something new is known.
+
+        Raises ``NewerReleaseError`` where a newer release deferred the task, or saw its end, in a form of its own.
+        """
         self._tell_links()
+        for stored in (next_kwargs or {}, (next_kwargs or {}).get("event")):
+            if isinstance(stored, Mapping):
+                check_version("What the task is resumed with", stored.get("version", DEFERRAL), DEFERRAL)
         return super().resume_execution(next_method, next_kwargs, context)
 
     @contextmanager

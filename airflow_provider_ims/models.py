@@ -16,11 +16,11 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
-REFRESH_MARGIN = timedelta(minutes=5)
-"""A token this close to its end is not used any more: a request that waits in a queue must still be answered."""
+CLOCK_SKEW = timedelta(minutes=1)
+"""So much may the clocks of an Airflow's hosts differ."""
 
-REFRESH_SHARE = 0.1
-"""... or, for a token that lives only for minutes, this part of its life."""
+REFRESH_MARGIN = CLOCK_SKEW + timedelta(minutes=4)
+"""A token this close to its end is not used any more: a request that waits in a queue must still be answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ class Token:
 
     def is_fresh(self, now: datetime) -> bool:
         """Whether it can be used for a while yet. ``now``: aware."""
-        margin = min(REFRESH_MARGIN, (self.expires_at - self.issued_at) * REFRESH_SHARE)
+        margin = min(REFRESH_MARGIN, (self.expires_at - self.issued_at) / 2)  # CLOCK_SKEW in a life of two minutes
         return now < self.expires_at - margin
 
 

@@ -152,22 +152,22 @@ class CopyImageOperator(LinkedOperator):
         """Begin the copy, or take up one begun by an earlier try; returns the job's id. Raises ``ImsError``."""
         check_end_in_triggerer(self)
         is_first = context["ti"].try_number == 1  # each clearing and each retry has a higher number
-        return self._copy(context, deadline(context, self.timeout), may_follow=not is_first, is_first=is_first)
+        return self._copy(context, deadline(context, self), may_follow=not is_first, is_first=is_first)
 
-    def submit_again(self, context: Context, event: Mapping[str, str]) -> str:
+    def submit_again(self, context: Context, event: Mapping[str, Any], **more: Any) -> str:
         """Go on after a pause for want of a free slot."""
         known = event.get("deadline")  # another trigger's event has none: SQLite re-uses triggers' ids
-        last_look = datetime.fromisoformat(known) if known else deadline(context, self.timeout)
+        last_look = datetime.fromisoformat(known) if known else deadline(context, self)
         return self._copy(context, last_look, may_follow=False)
 
     def execute_complete(
-        self, context: Context, event: Mapping[str, Any], copy_key: str | None = None, image_page: str = ""
+        self, context: Context, event: Mapping[str, Any], copy_key: str | None = None, image_page: str = "", **more: Any
     ) -> str:
         """Take what the trigger has seen; the others are of the try that was deferred (none in ``dag.test()``)."""
         with self._accounted():
             if event.get("copy_key") != (copy_key or event.get("copy_key")):  # SQLite re-uses triggers' ids
                 self.log.warning("An event of job %s is not for this task, which goes on waiting", event.get("job_id"))
-                return self._copy(context, deadline(context, self.timeout), may_follow=True)
+                return self._copy(context, deadline(context, self), may_follow=True)
             self._known = {"key": event["copy_key"], "job_id": event["job_id"]}
             self._succeed(context, success(event), image_page)
             return str(event["job_id"])

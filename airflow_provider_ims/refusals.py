@@ -156,7 +156,7 @@ def retry_after(response: Response) -> float | None:
     """Seconds that the answer asks to wait; ``None`` where it does not say, or not in a form of RFC 9110."""
     asked = response.header("Retry-After") or ""
     try:
-        seconds = float(asked) if asked.strip().isdecimal() else _seconds_until(parsedate_to_datetime(asked))
+        seconds = float(asked) if asked.strip().isdecimal() else _seconds_until(asked, response.header("Date"))
     except (ValueError, TypeError, OverflowError, LookupError):
         return None
     return min(max(0.0, seconds), LONGEST_RETRY_AFTER)
@@ -180,8 +180,10 @@ def _shown(value: str) -> str:
     return value.encode(errors="replace").decode()[:LONGEST_HEADER]
 
 
-def _seconds_until(instant: datetime) -> float:
-    return (instant - datetime.now(UTC)).total_seconds()
+def _seconds_until(asked: str, told: str | None) -> float:
+    """By the cloud's clock, where the answer tells it."""
+    now = parsedate_to_datetime(told) if told else datetime.now(UTC)
+    return (parsedate_to_datetime(asked) - now).total_seconds()
 
 
 def _kind(status: int, code: str | None) -> type[ImsError]:

@@ -14,6 +14,7 @@ from airflow_provider_ims.assets import tell_assets
 from airflow_provider_ims.errors import ImsError, ImsPermanentError, JobTimeoutError, StateStoreError
 from airflow_provider_ims.failures import for_airflow, set_retry_policy
 from airflow_provider_ims.links import IMAGE, LinkedOperator
+from airflow_provider_ims.models import CLOCK_SKEW
 from airflow_provider_ims.tasks import (
     Notes,
     check_end_in_triggerer,
@@ -85,7 +86,7 @@ class JobSensor(LinkedOperator, BaseSensorOperator):
         check_end_in_triggerer(self)
         with self._failures(), self.get_hook() as hook, self._linked(hook):
             check_job_id(self.job_id)
-            last_look = deadline(context, self.timeout)
+            last_look = deadline(context, self)
             self._watch = Watch(hook.client, self.job_id, self.poke_interval, last_look)
             self._perform = hook.perform
             if not self.deferrable:
@@ -97,12 +98,17 @@ class JobSensor(LinkedOperator, BaseSensorOperator):
             defer_until_over(self, self.ims_conn_id, self._watch, xcoms if self.end_in_triggerer else None)
 
     def _execute_here(self, context: Context) -> Any:
+        given = self.timeout
+        if self.reschedule:  # Airflow, too, judges by an instant of another host
+            self.timeout += CLOCK_SKEW.total_seconds()
         try:
             return super().execute(context)
         except AirflowSensorTimeout as timeout:
             if timeout.__cause__:
                 raise
             raise self._watch.timed_out() from None  # Airflow looked at the clock a moment after us
+        finally:
+            self.timeout = given
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Look once."""
@@ -116,7 +122,7 @@ class JobSensor(LinkedOperator, BaseSensorOperator):
                 tell_assets(self, context, self._watch.made(image))
         return PokeReturnValue(image is not None, image and image.id)
 
-    def execute_complete(self, context: Context, event: dict[str, Any], image_page: str = "") -> str:
+    def execute_complete(self, context: Context, event: dict[str, Any], image_page: str = "", **more: Any) -> str:
         """Take what the trigger has seen; ``image_page`` is of the process that was deferred."""
         if event.get("job_id") != self.job_id:  # of the clearing before: SQLite re-uses triggers' ids
             self.log.warning("An event of job %s is not for this task, which goes on waiting", event.get("job_id"))

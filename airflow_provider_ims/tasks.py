@@ -13,6 +13,8 @@ from airflow.sdk.exceptions import AirflowRescheduleException
 
 from airflow_provider_ims.errors import ArgumentError, ImsError, StateStoreError, ThrottledError
 from airflow_provider_ims.idempotency import copy_key
+from airflow_provider_ims.models import CLOCK_SKEW
+from airflow_provider_ims.versions import DEFERRAL, INSTALL, check_version
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -28,7 +30,8 @@ class Notes:
     """What a task's process leaves to the next one under ``key``, in Airflow's task state store.
 
     A store belongs to one task of one run, mapped index included; tries share it. Airflow below 3.3 has none: there
-    nothing is kept. ``always``: facts that each note has. All methods raise ``StateStoreError`` where Airflow refuses.
+    nothing is kept. ``always``: facts that each note has. All methods raise ``StateStoreError`` where Airflow refuses,
+    ``read`` also ``NewerReleaseError``.
     """
 
     store: Any
@@ -38,10 +41,14 @@ class Notes:
     VERSION: ClassVar[int] = 1
 
     def read(self) -> dict[str, Any]:
-        """What was written last; empty where nothing was, or in a form of another version."""
+        """What was written last; empty where nothing was."""
         with _store_errors():
             kept = self.store.get(self.key) if self.store is not None else None
-        return kept if isinstance(kept, dict) and kept.get("version") == self.VERSION else {}
+        if not isinstance(kept, dict) or "version" not in kept:
+            return {}
+        remedy = f"{INSTALL} Or, once nobody needs what is noted, delete the task's state '{self.key}' (REST API)."
+        check_version("What an earlier try has noted", kept["version"], self.VERSION, remedy)
+        return kept
 
     def write(self, **facts: Any) -> None:
         """Put these, all of them JSON, in the place of what was there."""
@@ -108,11 +115,12 @@ def default_copy_key(
 _CLEARINGS = (("max_tries", None), ("highest", -1), ("again", 0))
 
 
-def deadline(context: Context, timeout: float) -> datetime:
-    """``timeout`` seconds after this try first started, in whichever process that was."""
+def deadline(context: Context, task: Any) -> datetime:
+    """The task's ``timeout`` after this try first started; later where one host may set it, and another judge it."""
     ti: Any = context["ti"]
-    started: datetime = ti.get_first_reschedule_date(context) or ti.start_date or datetime.now(UTC)
-    return started + timedelta(seconds=timeout)
+    elsewhere: datetime | None = ti.get_first_reschedule_date(context)
+    started = elsewhere or ti.start_date or datetime.now(UTC)
+    return started + timedelta(seconds=task.timeout) + (CLOCK_SKEW if elsewhere or task.deferrable else timedelta(0))
 
 
 def defer_until_over(
@@ -124,10 +132,8 @@ def defer_until_over(
     the link would lead with ``{image_id}`` in it, and with an order its ``copy_key``.
     """
     from airflow_provider_ims.links import IMAGE, ImageLink
-    from airflow_provider_ims.triggers import SOONEST_RETURN, JobTrigger, until_first_look
+    from airflow_provider_ims.triggers import SOONEST_RETURN, JobTrigger
 
-    if not watch.failures:
-        watch.pause = until_first_look(watch.poll_interval)
     pause, now = watch.until_next_look(), watch.client.now()
     page = watch.client.console(IMAGE)
     if xcoms is not None and IMAGE in page:
@@ -137,14 +143,14 @@ def defer_until_over(
         ims_conn_id=ims_conn_id,
         poll_interval=watch.poll_interval,
         deadline=watch.deadline.isoformat(),
-        first_look=(now + timedelta(seconds=max(SOONEST_RETURN, pause))).isoformat(),
+        first_pause=max(SOONEST_RETURN, pause) if watch.failures else None,
         order=asdict(watch.order) if watch.order else None,
         xcoms=None if xcoms is None else dict(xcoms),
     )
     until = f"{watch.deadline:%Y-%m-%d %H:%M} UTC"
     operator.log.info("Waiting in the triggerer for job %s until %s", watch.job_id, until)
     patience = max(watch.deadline - now, timedelta(0)) + DEFERRAL_MARGIN
-    kwargs = {"image_page": page} | ({"copy_key": watch.order.key} if watch.order else {})
+    kwargs = {"version": DEFERRAL, "image_page": page} | ({"copy_key": watch.order.key} if watch.order else {})
     operator.defer(trigger=trigger, method_name="execute_complete", kwargs=kwargs, timeout=patience)
 
 
@@ -164,9 +170,9 @@ def come_back(operator: Any, error: ThrottledError, last_look: datetime, now: da
     operator.log.info("Throttled until %s UTC, then tried again: %s %s", f"{until:%H:%M:%S}", error, known)
     if not operator.deferrable:
         raise AirflowRescheduleException(until)
-    trigger = SlotTrigger(until.isoformat(), last_look.isoformat(), known)
+    trigger = SlotTrigger(until.isoformat(), pause, last_look.isoformat(), known)
     patience = timedelta(seconds=pause) + DEFERRAL_MARGIN
-    operator.defer(trigger=trigger, method_name="submit_again", timeout=patience)
+    operator.defer(trigger=trigger, method_name="submit_again", kwargs={"version": DEFERRAL}, timeout=patience)
     raise AssertionError("defer raises")
 
 

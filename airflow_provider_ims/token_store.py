@@ -25,12 +25,13 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
-from airflow_provider_ims.models import Credentials, Token
+from airflow_provider_ims.models import CLOCK_SKEW, Credentials, Token
 from airflow_provider_ims.shelves import PREFIX, Shelf
+from airflow_provider_ims.versions import known_fields
 
 log = logging.getLogger(__name__)
 
-FAILURE_LASTS = timedelta(minutes=15)
+FAILURE_LASTS = timedelta(minutes=15) + CLOCK_SKEW
 """IAM locks an account for 15 minutes after five wrong log-ins, and counts them over 15 minutes."""
 
 COST = 12 * 1024
@@ -200,4 +201,4 @@ def _read_record(record: dict[str, Any]) -> Token | FailedLogIns | None:
     kind: type[Token | FailedLogIns] = {"Token": Token, "FailedLogIns": FailedLogIns}[str(record.pop("kind"))]
     instants = {key: datetime.fromisoformat(str(record[key])) for key in _INSTANTS if key in record}
     lists = {key: tuple(value) for key, value in record.items() if isinstance(value, list)}
-    return kind(**{**record, **instants, **lists})
+    return kind(**known_fields(kind, {**record, **instants, **lists}))

@@ -27,9 +27,6 @@ from airflow_provider_ims.simulator.seeds import PLAIN_IMAGE
 T = TypeVar("T")
 Ask = Callable[[Callable[[Service], Call[T]]], T]
 
-LONG_AGO = "2026-01-31T23:00:00+00:00"
-"""A first look that has passed."""
-
 GET_IMAGE: Callable[[Service], Call[Image]] = partial(protocol.get_image, image_id=PLAIN_IMAGE)
 
 
@@ -129,7 +126,7 @@ def run_task(task: Any, ti: TaskInstance | None = None, **context: Any) -> Run:
         return Run(task.execute(context), ti.xcom, links=links_of(task))
     except TaskDeferred as deferred:
         path, kwargs = json.loads(json.dumps(deferred.trigger.serialize()))
-        event = json.loads(json.dumps(run_trigger(path, kwargs | {"first_look": LONG_AGO})))
+        event = json.loads(json.dumps(run_trigger(path, kwargs | {"first_pause": 0.0})))
         links = links_of(task)
         returned = task.resume_execution(deferred.method_name, {**(deferred.kwargs or {}), "event": event}, context)
         return Run(returned, ti.xcom, (path, kwargs), links | links_of(task))

@@ -16,7 +16,7 @@ from airflow_provider_ims.sensors import JobSensor
 from airflow_provider_ims.simulator.pytest_plugin import ImsSimulator
 from airflow_provider_ims.simulator.seeds import PLAIN_IMAGE
 from airflow_provider_ims.triggers import JobTrigger
-from tests.shells import LONG_AGO, TaskInstance, run_task
+from tests.shells import TaskInstance, run_task
 
 pytestmark = pytest.mark.usefixtures("airflow_home")
 
@@ -104,7 +104,7 @@ def pushed(monkeypatch: pytest.MonkeyPatch) -> Pushed:
 
 
 async def end_of(job_id: str, xcoms: dict[str, str], map_index: int = -1) -> TriggerEvent:
-    waiting = JobTrigger(job_id, poll_interval=0.1, first_look=LONG_AGO, xcoms=xcoms)
+    waiting = JobTrigger(job_id, poll_interval=0.1, first_pause=0.0, xcoms=xcoms)
     waiting.task_instance = TaskInstance(map_index=map_index)  # type: ignore[assignment]
     return await anext(aiter(waiting.run()))
 

@@ -10,7 +10,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -26,10 +26,11 @@ from hypothesis.stateful import (
 
 from airflow_provider_ims.copying import SUBMIT_GRACE
 from airflow_provider_ims.idempotency import Fingerprint
+from airflow_provider_ims.models import CLOCK_SKEW
 from airflow_provider_ims.simulator.faults import Fault, FaultKind
 from tests.model.task import Task
 from tests.model.troubles import APPEARANCES, BOUNDARIES, FAULTS, LOST, PAUSES
-from tests.model.worker import SkewedWorld
+from tests.model.worker import Host, SkewedWorld
 
 APART = SUBMIT_GRACE + 40
 
@@ -48,10 +49,19 @@ class OneTask(RuleBasedStateMachine):
         key=st.sampled_from([{}, {}, {"copy_key": "golden"}]),
         appearance=st.sampled_from(APPEARANCES),
         active_lag=st.sampled_from([0.0, 200.0]),
+        ahead=st.fixed_dictionaries(dict.fromkeys(get_args(Host), st.sampled_from([0.0, CLOCK_SKEW.total_seconds()]))),
+        timeout=st.sampled_from([90, 3600]),
     )
     def begin(
-        self, has_store: bool, key: dict[str, str], appearance: Any, active_lag: float, **arguments: bool
+        self,
+        has_store: bool,
+        key: dict[str, str],
+        appearance: Any,
+        active_lag: float,
+        ahead: dict[Host, float],
+        **arguments: Any,
     ) -> None:
+        self.world.ahead = ahead
         self.world.cloud.change(**appearance, active_lag=active_lag)  # for good: what is active remains so
         self.task = Task(self.world, "a_run", has_store, **arguments, **key)
         self.other = Task(self.world, "another_run", has_store, **arguments, **key)
@@ -184,8 +194,9 @@ class OneTask(RuleBasedStateMachine):
         self.world.wait(seconds)
 
     @rule(seconds=st.sampled_from([-3600.0, -60.0, 60.0, 3600.0, 100_000.0]))
-    def set_the_clock(self, seconds: float) -> None:
-        self.world.clock_is_off += timedelta(seconds=seconds)
+    def set_the_clocks(self, seconds: float) -> None:
+        self.world.clocks_are_off += timedelta(seconds=seconds)
+        self.task.is_clock_set = self.other.is_clock_set = True
 
     @precondition(lambda self: self.world.usable_copies())
     @rule()

@@ -51,12 +51,21 @@ def test_a_job_that_is_over_at_the_first_look_is_not_deferred(ims_simulator: Ims
     assert run.xcom["image_id"]
 
 
-def test_the_trigger_keeps_no_secret_and_looks_no_sooner_than_six_seconds_after(ims_simulator: ImsSimulator) -> None:
+def test_the_trigger_keeps_no_secret_and_is_left_to_choose_its_first_look(ims_simulator: ImsSimulator) -> None:
     path, kwargs = run_task(waiting()).trigger or ("", {})
     assert path == "airflow_provider_ims.triggers.JobTrigger"
-    assert set(kwargs) == {"job_id", "ims_conn_id", "poll_interval", "deadline", "first_look", "order", "xcoms"}
+    assert set(kwargs) == {
+        "job_id",
+        "ims_conn_id",
+        "poll_interval",
+        "deadline",
+        "first_pause",
+        "order",
+        "xcoms",
+        "version",
+    }
     assert (kwargs["order"]["name"], kwargs["order"]["image_id"]) == ("golden", PLAIN_IMAGE)
-    assert datetime.fromisoformat(kwargs["first_look"]) > datetime.now(UTC) + timedelta(seconds=4)
+    assert kwargs["first_pause"] is None
     assert ims_simulator.cloud.settings.password not in str(kwargs)
 
 

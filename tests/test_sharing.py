@@ -20,8 +20,7 @@ from airflow_provider_ims.hooks.sharing import MOST_IN_FLIGHT
 from airflow_provider_ims.simulator.faults import Fault
 from airflow_provider_ims.simulator.pytest_plugin import ImsSimulator
 from airflow_provider_ims.simulator.seeds import PLAIN_IMAGE
-from airflow_provider_ims.triggers import JobTrigger
-from tests.shells import LONG_AGO
+from airflow_provider_ims.triggers import SOONEST_RETURN, JobTrigger
 
 pytestmark = pytest.mark.usefixtures("airflow_home")
 
@@ -51,7 +50,21 @@ def copying(simulator: ImsSimulator, seconds: float) -> str:
 
 
 def trigger(job_id: str, **arguments: Any) -> JobTrigger:
-    return JobTrigger(job_id, **{"poll_interval": 0.2, "first_look": LONG_AGO, **arguments})
+    return JobTrigger(job_id, **{"poll_interval": 0.2, "first_pause": 0.0, **arguments})
+
+
+class Hook(ImsAsyncHook):
+    """A hook whose clock is ten times as fast."""
+
+    async def sleep(self, seconds: float) -> None:
+        await super().sleep(seconds / 10)
+
+
+class Started(JobTrigger):
+    """A trigger that a triggerer starts, with that hook."""
+
+    def get_hook(self) -> ImsAsyncHook:
+        return Hook(self.ims_conn_id, patience=0)
 
 
 async def event_of(waiting: JobTrigger) -> dict[str, Any]:
@@ -253,14 +266,20 @@ def test_a_secrets_backend_that_fails_is_told_by_its_name(monkeypatch: pytest.Mo
     assert "'ims_default': PermissionError" in event["args"][0]
 
 
-def test_after_a_restart_they_do_not_look_together(ims_simulator: ImsSimulator) -> None:
+async def all_start(job_id: str) -> None:
+    """As a triggerer starts what it finds in the database."""
+    await asyncio.gather(*(event_of(Started(job_id)) for _ in range(MANY)))
+
+
+def test_who_is_started_together_does_not_look_together_nor_too_soon(ims_simulator: ImsSimulator) -> None:
     job_id = copying(ims_simulator, 0.0)
     started = datetime.now(UTC)
-    strictly(lambda: events_of(job_id, poll_interval=2.0))
+    strictly(lambda: all_start(job_id))
     looks = [each.instant - started for each in ims_simulator.cloud.arrivals if each.route == "job"]
     assert len(looks) == MANY
-    for begin in (0.0, 0.5, 1.0, 1.5):
-        within = [look for look in looks if timedelta(seconds=begin) <= look < timedelta(seconds=begin + 0.5)]
+    assert min(looks) >= timedelta(seconds=SOONEST_RETURN / 10)
+    for begin in (0.6, 1.2, 1.8, 2.4):
+        within = [look for look in looks if timedelta(seconds=begin) <= look < timedelta(seconds=begin + 0.6)]
         assert 0 < len(within) < MANY / 2
 
 
@@ -274,7 +293,7 @@ def test_who_had_to_wait_for_the_same_look_up_does_not_look_together(
         return await look_up(conn_id)
 
     monkeypatch.setattr(BaseHook, "aget_connection", slow)
-    strictly(lambda: events_of(job_id, poll_interval=2.0, first_look=datetime.now(UTC).isoformat()))
+    strictly(lambda: all_start(job_id))
     looks = [each.instant for each in ims_simulator.cloud.arrivals if each.route == "job"]
     assert max(looks) - min(looks) > timedelta(seconds=1)
 

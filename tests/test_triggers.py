@@ -16,7 +16,7 @@ from airflow_provider_ims.simulator.faults import Fault
 from airflow_provider_ims.simulator.pytest_plugin import ImsSimulator
 from airflow_provider_ims.simulator.seeds import PLAIN_IMAGE
 from airflow_provider_ims.triggers import JobTrigger
-from tests.shells import LONG_AGO, run_trigger
+from tests.shells import run_trigger
 
 pytestmark = pytest.mark.usefixtures("airflow_home")
 
@@ -29,7 +29,7 @@ def copying(seconds: float, simulator: ImsSimulator) -> str:
 
 def event_of(job_id: str, **arguments: Any) -> Any:
     """The event of a trigger that looks at once, unless told otherwise."""
-    given: dict[str, Any] = {"poll_interval": 0.1, "first_look": LONG_AGO} | arguments
+    given: dict[str, Any] = {"poll_interval": 0.1, "first_pause": 0.0} | arguments
     return run_trigger(*JobTrigger(job_id, **given).serialize())
 
 
@@ -39,8 +39,7 @@ def test_it_is_stored_as_plain_values_and_comes_back_the_same() -> None:
     assert path == "airflow_provider_ims.triggers.JobTrigger"  # stored with every deferred task: never moves
     assert JobTrigger(**kwargs).serialize() == (path, kwargs)
     assert (kwargs["ims_conn_id"], kwargs["poll_interval"], kwargs["xcoms"]) == ("ims_default", 30.0, None)
-    first_look = datetime.fromisoformat(kwargs["first_look"]) - datetime.now(UTC)
-    assert timedelta(seconds=5.9) < first_look <= timedelta(seconds=30)
+    assert (kwargs["first_pause"], kwargs["version"]) == (None, 1)
     two_hours = datetime.fromisoformat(kwargs["deadline"]) - datetime.now(UTC)
     assert timedelta(seconds=7190) < two_hours <= timedelta(seconds=7200)
 
@@ -55,20 +54,23 @@ def test_its_event_names_job_and_image(ims_simulator: ImsSimulator) -> None:
         "size": image.size,
         "duration": pytest.approx(0.3, abs=0.01),
     }
-    assert event == {"job_id": job_id, "status": "success", "image_id": image.id, "image_name": "golden"} | facts
+    assert (
+        event
+        == {"version": 1, "job_id": job_id, "status": "success", "image_id": image.id, "image_name": "golden"} | facts
+    )
 
 
 def test_it_looks_no_sooner_than_told(ims_simulator: ImsSimulator) -> None:
     job_id = copying(0.0, ims_simulator)
     first_look = datetime.now(UTC) + timedelta(seconds=0.5)
-    event_of(job_id, first_look=first_look.isoformat())
+    event_of(job_id, first_pause=0.5)
     looks = [arrival.instant for arrival in ims_simulator.cloud.arrivals if arrival.route == "job"]
     assert min(looks) >= first_look - timedelta(milliseconds=20)
 
 
 def test_even_a_trigger_that_fails_at_once_comes_back_no_sooner() -> None:
     first_look = datetime.now(UTC) + timedelta(seconds=0.3)
-    event = event_of("0" * 32, ims_conn_id="nowhere", first_look=first_look.isoformat())
+    event = event_of("0" * 32, ims_conn_id="nowhere", first_pause=0.3)
     assert (event["error"], datetime.now(UTC) >= first_look) == (SettingsError.__name__, True)
 
 
@@ -116,7 +118,7 @@ def test_cancelling_it_leaves_nothing_open_and_writes_nothing(ims_simulator: Ims
     job_id = copying(3600.0, ims_simulator)
 
     async def cancelled() -> None:
-        waiting = asyncio.ensure_future(anext(aiter(JobTrigger(job_id, poll_interval=0.05, first_look=LONG_AGO).run())))
+        waiting = asyncio.ensure_future(anext(aiter(JobTrigger(job_id, poll_interval=0.05, first_pause=0.0).run())))
         await asyncio.sleep(0.3)
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -14,8 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_ims.errors import StateStoreError
+from airflow_provider_ims.versions import INSTALL, check_version
 
 log = logging.getLogger(__name__)
+
+VERSION = 1
+"""Of the notes' form."""
 
 
 class FileNotes:
@@ -60,18 +64,21 @@ class FileNotes:
     def read(self) -> dict[str, Any]:
         """What was noted last; empty where nothing was. Raises ``StateStoreError``, as ``write`` does."""
         try:
-            return dict(json.loads(self.path.read_text()))
+            kept = dict(json.loads(self.path.read_text()))
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, TypeError) as problem:
             raise self._refused(problem) from None
+        remedy = f"{INSTALL} Or, once nobody needs what is noted there, delete the file."
+        check_version(str(self.path), kept.get("version"), VERSION, remedy)
+        return kept
 
     def write(self, **facts: Any) -> None:
         """Put these in the place of what was there, whole or not at all."""
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile("w", dir=self.path.parent, delete=False) as file:
-                json.dump({**self.asked, **facts}, file)
+                json.dump({"version": VERSION, **self.asked, **facts}, file)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(file.name, self.path)

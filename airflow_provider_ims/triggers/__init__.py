@@ -7,6 +7,6 @@ them.
 from __future__ import annotations
 
 from airflow_provider_ims.triggers.images import ImageTrigger
-from airflow_provider_ims.triggers.jobs import SOONEST_RETURN, JobTrigger, SlotTrigger, until_first_look
+from airflow_provider_ims.triggers.jobs import SOONEST_RETURN, JobTrigger, SlotTrigger
 
-__all__ = ["SOONEST_RETURN", "ImageTrigger", "JobTrigger", "SlotTrigger", "until_first_look"]
+__all__ = ["SOONEST_RETURN", "ImageTrigger", "JobTrigger", "SlotTrigger"]

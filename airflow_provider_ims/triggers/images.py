@@ -15,6 +15,8 @@ from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
 from airflow_provider_ims.arguments import check_seconds
 from airflow_provider_ims.errors import ImsError, LoginRefusedError
+from airflow_provider_ims.models import CLOCK_SKEW
+from airflow_provider_ims.versions import DEFERRAL, INSTALL, check_version, stored_version
 from airflow_provider_ims.watching import ImageFilter, Told, told_of
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ LONGEST_PAUSE = 300.0
 """Seconds between looks that fail, at most (unless the interval is longer, or the cloud asks for more)."""
 
 VERSION = 1
+"""Of what is kept in an asset's state store."""
 
 
 class ImageTrigger(BaseEventTrigger):
@@ -66,15 +69,19 @@ class ImageTrigger(BaseEventTrigger):
         image_type: str | None = None,
         ims_conn_id: str = "ims_default",
         poll_interval: float = 60,
+        **kwargs: Any,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        version = stored_version("ImageTrigger", kwargs)
+        self.version = version or DEFERRAL
         self.name = name
         self.tag = tag
         self.image_type = image_type
         self.ims_conn_id = ims_conn_id
         self.poll_interval = poll_interval
-        check_seconds("poll_interval", poll_interval)
-        self.filter  # noqa: B018 - refuses what is malformed
+        if version is None:  # what was stored has been checked before
+            check_seconds("poll_interval", poll_interval)
+            self.filter  # noqa: B018 - refuses what is malformed
 
     @property
     def filter(self) -> ImageFilter:
@@ -83,7 +90,7 @@ class ImageTrigger(BaseEventTrigger):
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The path of the class and the arguments, for the database."""
-        kwargs = ("name", "tag", "image_type", "ims_conn_id", "poll_interval")
+        kwargs = ("version", "name", "tag", "image_type", "ims_conn_id", "poll_interval")
         return "airflow_provider_ims.triggers.ImageTrigger", {name: getattr(self, name) for name in kwargs}
 
     def get_hook(self) -> ImsAsyncHook:
@@ -129,8 +136,9 @@ class Watch:
         self.is_saved = True
         self._store: Any = None
         self._started = datetime.now(UTC)
-        kwargs = {name: value for name, value in trigger.serialize()[1].items() if name != "poll_interval"}
-        digest = hashlib.sha256(json.dumps(kwargs, sort_keys=True).encode()).hexdigest()
+        watched = ("name", "tag", "image_type", "ims_conn_id")
+        given = {name: value for name in watched if (value := getattr(trigger, name)) is not None}
+        digest = hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()
         self._key = f"ims_images_{digest[:16]}"
 
     async def open_stream(self) -> AsyncIterator[tuple[Any, str | None]]:
@@ -190,12 +198,14 @@ class Watch:
         return pause * random.uniform(1.0, 1.1)  # noqa: S311 - no secret
 
     async def _look(self) -> list[Image]:
+        check_version("This trigger", self.trigger.version, DEFERRAL)
         if self.told is None:
             self.told = await self._load()
         async with self.trigger.get_hook() as hook:
             images = await hook.perform(self.trigger.filter.look(hook.client))
         if self.told is None:
-            told = Told.before(images, self._started - REPLAYED if self._store is None else None)
+            since = self._started - REPLAYED - CLOCK_SKEW if self._store is None else None
+            told = Told.before(images, since)
             await self._write(told)  # before anybody is told of others, or a restart would take those for no news
             self.told = told
         news = self.told.news(images)
@@ -211,8 +221,10 @@ class Watch:
             self._store = None
             return None
         kept = await self._store.aget(self._key)
-        if not isinstance(kept, dict) or kept.get("version") != VERSION:
+        if not isinstance(kept, dict) or "version" not in kept:
             return None
+        remedy = f"{INSTALL} Or delete the asset's state '{self._key}' (REST API): what is active then is no news."
+        check_version("Which images were told of", kept["version"], VERSION, remedy)
         return Told(dict.fromkeys(kept["told"]))
 
     async def _save(self) -> None:

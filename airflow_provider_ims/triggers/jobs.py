@@ -15,6 +15,8 @@ from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
 
 from airflow_provider_ims.arguments import check_job_id, check_seconds
 from airflow_provider_ims.errors import ImsError, LoginRefusedError, SettingsError
+from airflow_provider_ims.models import CLOCK_SKEW
+from airflow_provider_ims.versions import DEFERRAL, check_version, stored_version
 
 if TYPE_CHECKING:
     from airflow_provider_ims.hooks import ImsAsyncHook
@@ -25,9 +27,6 @@ DEFAULT_TIMEOUT = 7200.0
 
 SOONEST_RETURN = 6.0
 """Seconds before which a task must not come back to a worker: Airflow takes one that does for a failed one."""
-
-LATE = 1.0
-"""Seconds after its time at which a first look is no longer taken at once, because others are likely to be late too."""
 
 BELIEVED = 1.0
 """Seconds for which a connection that was looked up is taken to be as it was, although its log-in is refused."""
@@ -44,24 +43,19 @@ END_TOGETHER = 5.0
 KILLED = "The task does not wait any more. %s"
 
 
-def until_first_look(poll_interval: float) -> float:
-    """Seconds from a deferral to the first look, spread because many are deferred together."""
-    return random.uniform(SOONEST_RETURN, max(2 * SOONEST_RETURN, poll_interval))  # noqa: S311 - no secret
-
-
 class JobTrigger(BaseTrigger):
     """Fires once: when the job is over, or was not over at the deadline.
 
-    The event is ``{"status": "success", "job_id", "image_id", "image_name", ...}`` with what else an asset's event has
-    (``assets.FACTS``), or ``{"status": "error", "job_id", "error", "args"}``, from which ``ImsError.from_event`` makes
-    the error again.
+    The event is ``{"version", "status": "success", "job_id", "image_id", "image_name", ...}`` with what else an asset's
+    event has (``assets.FACTS``), or ``{"version", "status": "error", "job_id", "error", "args"}``, from which
+    ``ImsError.from_event`` makes the error again.
 
     :param job_id: the job to wait for.
     :param ims_conn_id: id of the Airflow connection; no secret is stored with the trigger.
     :param poll_interval: seconds between looks.
     :param deadline: the instant of the last look, in ISO format with an offset (default: in two hours).
-    :param first_look: the instant before which it does not look, likewise (default: in 6 s or somewhat later). Where
-        that has passed, as when the triggerer starts again, it looks within ``poll_interval``.
+    :param first_pause: seconds from its start until it looks (default: 6 or somewhat more, another number each time
+        that a triggerer starts it, because that starts many together).
     :param order: the fields of the ``idempotency.Order`` that the job carries out; with them the last look also sees
         whether the image is as ordered and the only one, and the event has ``copy_key``.
     :param xcoms: where given, even if empty, a success ends the task without a worker, after these XComs were pushed;
@@ -74,24 +68,27 @@ class JobTrigger(BaseTrigger):
         ims_conn_id: str = "ims_default",
         poll_interval: float = 30.0,
         deadline: str | None = None,
-        first_look: str | None = None,
+        first_pause: float | None = None,
         order: dict[str, Any] | None = None,
         xcoms: dict[str, str] | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        check_job_id(job_id)
-        check_seconds("poll_interval", poll_interval)
+        if (version := stored_version("JobTrigger", kwargs)) is None:  # what was stored has been checked before
+            check_job_id(job_id)
+            check_seconds("poll_interval", poll_interval)
+        self.version = version or DEFERRAL
         self.job_id = job_id
         self.ims_conn_id = ims_conn_id
         self.poll_interval = poll_interval
         self.deadline = deadline or _in(DEFAULT_TIMEOUT)
-        self.first_look = first_look or _in(until_first_look(poll_interval))
+        self.first_pause = first_pause
         self.order = order
         self.xcoms = xcoms
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """What Airflow stores of it: no secrets."""
-        kwargs = ("job_id", "ims_conn_id", "poll_interval", "deadline", "first_look", "order", "xcoms")
+        kwargs = ("version", "job_id", "ims_conn_id", "poll_interval", "deadline", "first_pause", "order", "xcoms")
         return "airflow_provider_ims.triggers.JobTrigger", {name: getattr(self, name) for name in kwargs}
 
     def get_hook(self) -> ImsAsyncHook:
@@ -102,8 +99,9 @@ class JobTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look until the job is over, and yield one event: ``status`` (``success``, ``error``) and what is known."""
+        await self.get_hook().sleep(SOONEST_RETURN if self.first_pause is None else self.first_pause)
         try:
-            await asyncio.sleep(max(0.0, _seconds_until(self.first_look)))  # or what fails would come back too soon
+            check_version(f"The wait for job {self.job_id}", self.version, DEFERRAL)
             made = await self._wait()
         except ImsError as error:
             event = {"status": "error", **error.to_event()}
@@ -114,7 +112,7 @@ class JobTrigger(BaseTrigger):
                 return
             event = {"status": "success", **made}
         key = {"copy_key": self.order["key"]} if self.order else {}
-        yield TriggerEvent({"job_id": self.job_id, **key, **event})
+        yield TriggerEvent({"version": DEFERRAL, "job_id": self.job_id, **key, **event})
 
     async def on_kill(self) -> None:
         """Say what goes on when a user marks or clears the waiting task (called since Airflow 3.3)."""
@@ -127,10 +125,10 @@ class JobTrigger(BaseTrigger):
         from airflow_provider_ims.idempotency import Order
         from airflow_provider_ims.waiting import Watch
 
-        deadline, order = datetime.fromisoformat(self.deadline), Order(**self.order) if self.order else None
+        deadline, order = datetime.fromisoformat(self.deadline), Order.of(self.order) if self.order else None
         async with AsyncExitStack() as stack:
             hook = await self._open(stack)
-            await self._let_others_pass(hook)
+            await hook.sleep(self._spread(hook))
             watch = Watch(hook.client, self.job_id, self.poll_interval, deadline, order)
             while (image := await self._look(hook, watch)) is None:
                 await hook.sleep(watch.until_next_look())
@@ -140,20 +138,23 @@ class JobTrigger(BaseTrigger):
     async def _open(self, stack: AsyncExitStack) -> ImsAsyncHook:
         """Get a hook that has looked its connection up; Airflow also denies one where it could not ask for it."""
         for left in reversed(range(TOLERATED_LOOK_UPS)):
+            hook = self.get_hook()
             try:
-                return await stack.enter_async_context(self.get_hook())
+                return await stack.enter_async_context(hook)
             except SettingsError as error:
                 if not left:
                     raise
                 self.log.warning("The connection is looked up again in %.0f s: %s", self.poll_interval, error)
-                await asyncio.sleep(max(0.0, min(self.poll_interval, _seconds_until(self.deadline))))
+                await hook.sleep(max(0.0, min(self.poll_interval, _seconds_until(self.deadline))))
         raise AssertionError("the last one raises")
 
-    async def _let_others_pass(self, hook: ImsAsyncHook) -> None:
-        """Where the first look is late: the triggerer has just started, and many others are late with it."""
-        if _seconds_until(self.first_look) < -LATE:
-            within = min(self.poll_interval, _seconds_until(self.deadline))
-            await hook.sleep(random.uniform(0.0, max(0.0, within)))  # noqa: S311 - no secret
+    def _spread(self, hook: ImsAsyncHook) -> float:
+        """Seconds more until the first look: many are deferred, and started, and wait for a look-up, together."""
+        if self.first_pause is not None:
+            return 0.0
+        left = (datetime.fromisoformat(self.deadline) - hook.client.now()).total_seconds()
+        within = min(left, max(SOONEST_RETURN, self.poll_interval - SOONEST_RETURN))
+        return random.uniform(0.0, max(0.0, within))  # noqa: S311 - no secret
 
     async def _look(self, hook: ImsAsyncHook, watch: Watch) -> Image | None:
         try:
@@ -188,28 +189,36 @@ class JobTrigger(BaseTrigger):
 class SlotTrigger(BaseTrigger):
     """Fires when it is time to send a copy again for which the cloud had no free slot.
 
-    The event is ``{"deadline"}``.
+    The event is ``{"version", "deadline"}``.
 
-    :param until: the instant at which it fires, in ISO format with an offset.
+    :param until: the instant at which it fires, in ISO format with an offset, by the clock of the host that says so.
+    :param pause: seconds from the deferral to that instant.
     :param deadline: the instant after which no slot is waited for any more, likewise.
     :param known: what is known of the copy, for whoever kills the task.
     """
 
-    def __init__(self, until: str, deadline: str, known: str = "") -> None:
+    def __init__(self, until: str, pause: float, deadline: str, known: str = "", **kwargs: Any) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        self.version = stored_version("SlotTrigger", kwargs) or DEFERRAL
         self.until = until
+        self.pause = pause
         self.deadline = deadline
         self.known = known
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """What Airflow stores of it: no secrets."""
-        kwargs = {name: getattr(self, name) for name in ("until", "deadline", "known")}
+        kwargs = {name: getattr(self, name) for name in ("version", "until", "pause", "deadline", "known")}
         return "airflow_provider_ims.triggers.SlotTrigger", kwargs
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Sleep, and yield one event: the ``deadline``."""
-        await asyncio.sleep(max(0.0, _seconds_until(self.until)))
-        yield TriggerEvent({"deadline": self.deadline})
+        await asyncio.sleep(self.rest(datetime.now(UTC)))
+        yield TriggerEvent({"version": self.version, "deadline": self.deadline})
+
+    def rest(self, now: datetime) -> float:
+        """Seconds until it fires: never sooner than said, whatever this host's clock; later after a restart at most."""
+        left = datetime.fromisoformat(self.until) - now + CLOCK_SKEW
+        return max(0.0, min(self.pause, left.total_seconds()))
 
     async def on_kill(self) -> None:
         """As ``JobTrigger.on_kill``."""

@@ -25,7 +25,6 @@ from tests.real.stack import PROJECT, Stack
 
 DAGS = {"crowd.py": (Path(__file__).parent / "crowd_dags" / "crowd.py").read_text()}
 IN_TRIGGERER = "tests.bench.in_triggerer"
-LONG_AGO = "2026-01-31T23:00:00+00:00"
 ASLEEP = 15.0
 """Seconds for which a triggerer is watched whose triggers sleep."""
 
@@ -145,7 +144,7 @@ def asleep(course: Course, say: Say) -> tuple[Mark, float, float]:
     """
     probe = course.probe("idle")
     before = course.await_mark("idle")
-    run = defer_all(course, first_look=_in(LONG / 2))
+    run = defer_all(course, first_pause=LONG / 2)
     begin = course.phase("asleep 0")
     while begin.tasks < course.load.count:
         pause(1)
@@ -180,7 +179,7 @@ def poller_beside(course: Course, asleep_cpu: float, say: Say) -> float:
 def run_course(course: Course, begun: Mark, throttled_for: float, say: Say) -> tuple[Figures, Storm]:
     """From the start of the triggerer to the end of all tasks."""
     course.probe("storm")
-    run = defer_all(course, LONG_AGO)
+    run = defer_all(course, None)
     started = time.time()
     course.stack.begin("triggerer")
     course.await_mark("storm")
@@ -220,10 +219,10 @@ def throttle(course: Course, seconds: float) -> Mark:
     return after
 
 
-def defer_all(course: Course, first_look: str) -> Run:
+def defer_all(course: Course, first_pause: float | None) -> Run:
     """All triggers; they end in the triggerer, for a thousand workers would be another bench."""
     common = {"ims_conn_id": "ims_0", "poll_interval": course.load.interval, "deadline": _in(LONG)}
-    common |= {"first_look": first_look, "xcoms": {}}
+    common |= {"first_pause": first_pause, "xcoms": {}}
     return course.defer("crowd", "JobTrigger", [{"job_id": job_id, **common} for job_id in course.gathered.job_ids])
 
 

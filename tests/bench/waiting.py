@@ -91,9 +91,8 @@ async def trigger_ends(load: Load) -> Counter[str]:
     """Run the triggers as the triggerer does, a task each; returns how many ended how."""
     from airflow_provider_ims.triggers import JobTrigger
 
-    now = datetime.now(UTC)
-    deadline = (now + timedelta(seconds=LONG)).isoformat()
-    first_look = (now + timedelta(seconds=load.first_looks_within / 2)).isoformat()
+    deadline = (datetime.now(UTC) + timedelta(seconds=LONG)).isoformat()
+    first_look = load.first_looks_within / 2
 
     async def end_of(number: int, job_id: str) -> str:
         together = first_look if load.without == "spreading" else None

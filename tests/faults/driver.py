@@ -9,7 +9,7 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowRescheduleException, TaskDeferred
 
-from tests.shells import LONG_AGO, DagRun, Run, StateStore, TaskInstance, run_trigger
+from tests.shells import DagRun, Run, StateStore, TaskInstance, run_trigger
 
 MOST_RETURNS = 500
 
@@ -41,7 +41,6 @@ def run_to_the_end(task: Any, ti: TaskInstance | None = None, store: StateStore 
 def _at_once(kwargs: dict[str, Any]) -> dict[str, Any]:
     """A trigger's arguments without the wait at its beginning; what it waits for a slot comes off the deadline."""
     if "until" not in kwargs:
-        return kwargs | {"first_look": LONG_AGO}
-    now, until = datetime.now(UTC), datetime.fromisoformat(kwargs["until"])
-    deadline = datetime.fromisoformat(kwargs["deadline"]) - max(timedelta(0), until - now)
-    return {"until": now.isoformat(), "deadline": deadline.isoformat()}
+        return kwargs | {"first_pause": 0.0}
+    deadline = datetime.fromisoformat(kwargs["deadline"]) - timedelta(seconds=kwargs["pause"])
+    return kwargs | {"pause": 0.0, "deadline": deadline.isoformat()}

@@ -12,15 +12,17 @@ from typing import Any, Literal
 
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowRescheduleException, TaskDeferred
 
-from airflow_provider_ims.errors import ImsError, ImsPermanentError
+from airflow_provider_ims.errors import ImsError, ImsPermanentError, JobTimeoutError
 from airflow_provider_ims.models import IMAGE_JOB
 from airflow_provider_ims.simulator.images import status_of
 from airflow_provider_ims.simulator.nouns import StoredImage
 from airflow_provider_ims.simulator.seeds import PLAIN_IMAGE
-from tests.model.worker import Process, SkewedWorld, Troubles
+from tests.model.worker import Host, Process, SkewedWorld, Troubles
 from tests.shells import TaskInstance
 
 NAME, RETRIES = "golden", 50
+ROUNDED = 0.001
+"""Seconds that an instant may be off because it counts microseconds."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class Deferral:
     kwargs: dict[str, Any]
     method: str
     next_kwargs: dict[str, Any]
+    at: float
+    """When, by the clock that nobody can set."""
 
 
 class Kept:
@@ -38,6 +42,8 @@ class Kept:
 
     def __init__(self, world: SkewedWorld, run_id: str, has_store: bool, **arguments: Any) -> None:
         self.world, self.run_id, self.has_store = world, run_id, has_store
+        self.host: Host = "worker"
+        self.tried_at, self.is_clock_set = world.elapsed, False
         self.arguments: dict[str, Any] = {
             "image_id": PLAIN_IMAGE,
             "name": NAME,
@@ -60,16 +66,14 @@ class Kept:
 
     def _task_instance(self) -> TaskInstance:
         numbers: Any = {"try_number": self.try_number, "max_tries": self.max_tries}
-        return TaskInstance(start_date=self.world.clock(), run_id=self.run_id, **numbers)
+        return TaskInstance(start_date=self.world.clock(self.host), run_id=self.run_id, **numbers)
 
     def _end(self, process: Process) -> None:
         error = process.error
         assert not (self.is_reading and process.sent), process.sent
         if isinstance(error, TaskDeferred):
-            path, kwargs = json.loads(json.dumps(error.trigger.serialize()))
-            next_kwargs = json.loads(json.dumps(error.kwargs or {}))
-            self.deferral, self.state = Deferral(path, kwargs, error.method_name, next_kwargs), "deferred"
-            self._follows_what_is_noted(kwargs.get("job_id"))
+            self.deferral, self.state = self._deferral(error), "deferred"
+            self._follows_what_is_noted(self.deferral.kwargs.get("job_id"))
         elif isinstance(error, AirflowRescheduleException):
             self.state, self.returns_at = "up_for_reschedule", error.reschedule_date
         elif error:
@@ -79,9 +83,19 @@ class Kept:
             self._follows_what_is_noted(process.returned)
             self._succeed(process)
 
+    def _deferral(self, deferred: TaskDeferred) -> Deferral:
+        path, kwargs = json.loads(json.dumps(deferred.trigger.serialize()))
+        next_kwargs = json.loads(json.dumps(deferred.kwargs or {}))
+        return Deferral(path, kwargs, deferred.method_name, next_kwargs, self.world.elapsed)
+
     def _fail(self, error: BaseException) -> None:
-        """With an error of ours or Airflow's; for good only where log-ins are refused, or somebody deleted an image."""
+        """With an error of ours or Airflow's; for good only where log-ins are refused, or somebody deleted an image.
+
+        Waiting is given up no sooner than asked for, unless somebody has set the clocks meanwhile.
+        """
         assert isinstance(error, ImsError | AirflowException), error
+        if isinstance(error, JobTimeoutError) and not self.is_clock_set:
+            assert self.world.elapsed - self.tried_at >= self.arguments["timeout"] - ROUNDED, error
         is_permanent = isinstance(error, ImsPermanentError | AirflowFailException)
         self.state = "failed" if is_permanent else "scheduled"
         is_refused = getattr(error.__cause__ or error, "status", None) == 401

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.model.kept import RETRIES, Deferral, Kept
+from airflow_provider_ims.triggers import SOONEST_RETURN
+from tests.model.kept import RETRIES, ROUNDED, Deferral, Kept
 from tests.model.triggerer import fire
 from tests.model.worker import Operator, Process, Store
 from tests.shells import DagRun
@@ -20,19 +21,22 @@ class Task(Kept):
 
     def start(self) -> None:
         """A try begins, or goes on after a reschedule."""
+        self.host = "other worker" if self.host == "worker" else "worker"
         if self.state == "up_for_reschedule":
             assert self.returns_at is not None
-            self.world.wait_until(self.returns_at.isoformat())
+            self.world.wait(max(0.0, (self.returns_at - self.world.clock("scheduler")).total_seconds()))
             self.ti.first_reschedule = self.ti.first_reschedule or self.ti.start_date
-            self.ti.start_date = self.world.clock()
+            self.ti.start_date = self.world.clock(self.host)
         else:
             self.try_number += 1
             self.ti = self._task_instance()
+            self.tried_at, self.is_clock_set = self.world.elapsed, False
         self._work("execute")
 
     def resume(self, event: dict[str, Any]) -> None:
         """An event has come, whosever it is."""
         assert self.deferral
+        self.host = "other worker" if self.host == "worker" else "worker"
         known, method = self.deferral.kwargs, self.deferral.method
         is_mine = event.get("copy_key") == (known.get("order") or {}).get("key")
         self._work(method, event=event, **self.deferral.next_kwargs)
@@ -96,6 +100,7 @@ class Task(Kept):
     def event(self, deferral: Deferral, looks: int = TO_THE_END) -> dict[str, Any] | None:
         """What a trigger tells, if it does within so many looks."""
         event = fire(self.world, deferral.path, deferral.kwargs, looks)
+        assert not event or self.world.elapsed - deferral.at >= SOONEST_RETURN - ROUNDED
         if event and event.get("status") == "success":
             assert self.status_of(event["image_id"]) == "active"
         return event
@@ -116,6 +121,6 @@ class Task(Kept):
                 return task.execute(context)
             return task.resume_execution(method, kwargs, context)
 
-        self.process = task.process = Process(self.world, self.max_tries, work)
+        self.process = task.process = Process(self.world, self.host, self.max_tries, work)
         self.state, self.deferral, self.is_reading = "running", None, False
         self.noted = self._noted_job()

@@ -15,7 +15,6 @@ from airflow_provider_ims.hooks import ImsAsyncHook
 from airflow_provider_ims.models import Request, Response
 from airflow_provider_ims.triggers import JobTrigger, SlotTrigger
 from tests.model.worker import SkewedWorld
-from tests.shells import LONG_AGO
 from tests.world import loop
 
 
@@ -25,6 +24,7 @@ class Hook(ImsAsyncHook):
     def __init__(self, world: SkewedWorld, looks: int) -> None:
         super().__init__(patience=0)
         self.world, self.looks = world, looks
+        self._client, self._has_looked = world.client_on("triggerer"), False
 
     async def __aenter__(self) -> Self:
         return self
@@ -36,18 +36,19 @@ class Hook(ImsAsyncHook):
 
     @property
     def client(self) -> Client:
-        return self.world.client
+        return self._client
 
     async def refresh(self, max_age: float = 0.0) -> Client:
         return self.client
 
     async def send(self, request: Request) -> Response:
+        self._has_looked = True
         response: Response = self.world.carry_out(request)
         return response
 
     async def sleep(self, seconds: float) -> None:
         self.world.wait(seconds)
-        self.looks -= 1
+        self.looks -= self._has_looked
         if self.looks < 0:
             raise asyncio.CancelledError
 
@@ -63,8 +64,6 @@ class Trigger(JobTrigger):
 
 def fire(world: SkewedWorld, path: str, kwargs: dict[str, Any], looks: int) -> dict[str, Any] | None:
     """The event of a trigger, or None where it is ended before it has one. Sees to it that it only reads."""
-    if instant := kwargs.get("first_look") or kwargs.get("until"):
-        world.wait_until(instant)
     before = len(world.requests)
     event: dict[str, Any] | None = None
     with suppress(asyncio.CancelledError):
@@ -75,9 +74,10 @@ def fire(world: SkewedWorld, path: str, kwargs: dict[str, Any], looks: int) -> d
 
 def _made(world: SkewedWorld, path: str, kwargs: dict[str, Any], looks: int) -> BaseTrigger:
     if path == "airflow_provider_ims.triggers.SlotTrigger":
-        return SlotTrigger(**kwargs | {"until": LONG_AGO})  # the world's clock shows that instant by now
+        world.wait(SlotTrigger(**kwargs).rest(world.clock("triggerer")))
+        return SlotTrigger(**kwargs | {"pause": 0.0})
     assert path == "airflow_provider_ims.triggers.JobTrigger"
-    trigger = Trigger(**kwargs | {"first_look": LONG_AGO})
+    trigger = Trigger(**kwargs)
     trigger.hook = Hook(world, looks)
     return trigger
 

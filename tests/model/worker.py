@@ -10,12 +10,14 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from functools import partial
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from airflow.sdk.exceptions import TaskDeferred
 from greenlet import GreenletExit, greenlet
 
+from airflow_provider_ims.auth import Client
 from airflow_provider_ims.hooks.base import ImsBaseHook
 from airflow_provider_ims.models import Request, Response
 from airflow_provider_ims.operators import CopyImageOperator
@@ -23,22 +25,27 @@ from airflow_provider_ims.simulator.nouns import StoredImage
 from airflow_provider_ims.simulator.routes import find_route
 from tests.world import World
 
+Host = Literal["scheduler", "triggerer", "worker", "other worker"]
+
 
 class SkewedWorld(World):
-    """A world whose machines' clock can be set, apart from the cloud's and from the one that nobody can set."""
+    """A world of four hosts, whose clocks can be set, apart from the cloud's and from the one that nobody can set.
+
+    ``clocks_are_off``: all of them, ``ahead``: in seconds, one of them beside that.
+    """
 
     def __init__(self, **cloud: Any) -> None:
         super().__init__(**cloud)
-        self.clock_is_off = timedelta(0)
-        self.client = replace(self.client, now=self.clock)
-        self.perform(self.client.token())
+        self.clocks_are_off = timedelta(0)
+        self.ahead: dict[Host, float] = {}
+        self.perform(self.client_on("scheduler").token())
 
-    def clock(self) -> datetime:
-        return self.now + self.clock_is_off
+    def client_on(self, host: Host) -> Client:
+        """The client of a process there."""
+        return replace(self.client, now=partial(self.clock, host))
 
-    def wait_until(self, instant: str) -> None:
-        """Wait until the machines' clock shows this, in ISO format."""
-        self.wait(max(0.0, (datetime.fromisoformat(instant) - self.clock()).total_seconds()))
+    def clock(self, host: Host) -> datetime:
+        return self.now + self.clocks_are_off + timedelta(seconds=self.ahead.get(host, 0.0))
 
     def usable_copies(self) -> list[StoredImage]:
         """The images that copies have made, or are making, and that are or may become usable."""
@@ -49,12 +56,12 @@ class SkewedWorld(World):
 class Process:
     """One process. ``at``: where it stands, such as ``before copy`` or ``after note``; None once it is over.
 
-    ``began``: when, by the cloud's clock. ``clearing``: the ``max_tries`` it knows. ``is_fenced``: Airflow gave its try
-    up, and takes no notes of it. ``sent``: the names of its requests.
+    ``host``: where. ``began``: when, by the cloud's clock. ``clearing``: the ``max_tries`` it knows. ``is_fenced``:
+    Airflow gave its try up, and takes no notes of it. ``sent``: the names of its requests.
     """
 
-    def __init__(self, world: SkewedWorld, clearing: int, work: Callable[[Process], Any]) -> None:
-        self.world, self.client, self.clearing = world, world.client, clearing
+    def __init__(self, world: SkewedWorld, host: Host, clearing: int, work: Callable[[Process], Any]) -> None:
+        self.world, self.client, self.clearing = world, world.client_on(host), clearing
         self.began = world.now
         self.is_fenced = self.is_dead = False
         self.sent: list[str] = []
