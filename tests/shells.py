@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
@@ -19,7 +19,7 @@ from airflow_provider_ims import protocol
 from airflow_provider_ims.errors import ImsPermanentError
 from airflow_provider_ims.failures import HAS_RETRY_POLICIES
 from airflow_provider_ims.hooks import ImsAsyncHook, ImsHook
-from airflow_provider_ims.models import Image, Service
+from airflow_provider_ims.models import CLOCK_SKEW, Image, Service
 from airflow_provider_ims.operators import CopyImageOperator
 from airflow_provider_ims.protocol import Call
 from airflow_provider_ims.simulator.seeds import PLAIN_IMAGE
@@ -57,6 +57,11 @@ def operator(**arguments: Any) -> CopyImageOperator:
 def waiting(**arguments: Any) -> CopyImageOperator:
     """One that waits for it too."""
     return operator(**{"wait_for_completion": True, "poll_interval": 0.1} | arguments)
+
+
+def started(seconds: float, *, is_judged_elsewhere: bool = True) -> datetime:
+    """The start of a try whose time is over, but for that which is left for another host's clock."""
+    return datetime.now(UTC) - timedelta(seconds=seconds) - (CLOCK_SKEW if is_judged_elsewhere else timedelta(0))
 
 
 @dataclass

@@ -26,7 +26,6 @@ from hypothesis.stateful import (
 
 from airflow_provider_ims.copying import SUBMIT_GRACE
 from airflow_provider_ims.idempotency import Fingerprint
-from airflow_provider_ims.models import CLOCK_SKEW
 from airflow_provider_ims.simulator.faults import Fault, FaultKind
 from tests.model.task import Task
 from tests.model.troubles import APPEARANCES, BOUNDARIES, FAULTS, LOST, PAUSES
@@ -49,7 +48,7 @@ class OneTask(RuleBasedStateMachine):
         key=st.sampled_from([{}, {}, {"copy_key": "golden"}]),
         appearance=st.sampled_from(APPEARANCES),
         active_lag=st.sampled_from([0.0, 200.0]),
-        ahead=st.fixed_dictionaries(dict.fromkeys(get_args(Host), st.sampled_from([0.0, CLOCK_SKEW.total_seconds()]))),
+        ahead=st.fixed_dictionaries(dict.fromkeys(get_args(Host), st.sampled_from([0.0, 60.0]))),
         timeout=st.sampled_from([90, 3600]),
     )
     def begin(

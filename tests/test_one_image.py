@@ -22,7 +22,7 @@ from airflow_provider_ims.simulator.cloud import Arrival
 from airflow_provider_ims.simulator.faults import Fault
 from airflow_provider_ims.simulator.pytest_plugin import ImsSimulator
 from airflow_provider_ims.simulator.seeds import PLAIN_IMAGE, numbered_image
-from tests.shells import DagRun, StateStore, TaskInstance, fails_with, operator, run_task, run_trigger, waiting
+from tests.shells import DagRun, StateStore, TaskInstance, fails_with, operator, run_task, run_trigger, started, waiting
 
 pytestmark = pytest.mark.usefixtures("airflow_home")
 
@@ -144,7 +144,7 @@ def test_the_copy_key_that_a_failure_prints_takes_up_the_copy(
     ims_simulator: ImsSimulator, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ims_simulator.cloud.change(copy_seconds=3600.0, image_appears="submit")
-    ti = TaskInstance(start_date=datetime.now(UTC) - timedelta(seconds=99.9))
+    ti = TaskInstance(start_date=started(99.9))
     with fails_with(JobTimeoutError):
         run_task(waiting(timeout=100), ti)
     (job,) = ims_simulator.cloud.jobs
@@ -207,4 +207,4 @@ def test_no_free_slot_reschedules_a_task_that_is_not_deferrable(ims_simulator: I
 def test_no_free_slot_until_the_timeout_is_throttling(ims_simulator: ImsSimulator) -> None:
     ims_simulator.cloud.change(concurrent_copies=0)
     with pytest.raises(ThrottledError, match="pool of 5"):
-        run_task(operator(timeout=5))
+        run_task(operator(timeout=100), TaskInstance(start_date=started(95)))

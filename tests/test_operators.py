@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -21,7 +21,7 @@ from airflow_provider_ims.errors import (
 from airflow_provider_ims.operators import CopyImageOperator
 from airflow_provider_ims.simulator.pytest_plugin import ImsSimulator
 from airflow_provider_ims.simulator.seeds import ENCRYPTED_IMAGE, KEY, PLAIN_IMAGE
-from tests.shells import DagRun, StateStore, TaskInstance, fails_with, operator, run_task, waiting
+from tests.shells import DagRun, StateStore, TaskInstance, fails_with, operator, run_task, started, waiting
 
 pytestmark = pytest.mark.usefixtures("airflow_home")
 
@@ -82,7 +82,7 @@ def test_a_failed_job_fails_alike_on_either_way(
 @pytest.mark.parametrize("deferrable", [True, False])
 def test_the_deadline_counts_from_the_start_of_the_try(ims_simulator: ImsSimulator, deferrable: bool) -> None:
     ims_simulator.cloud.change(copy_seconds=3600.0)
-    ti = TaskInstance(start_date=datetime.now(UTC) - timedelta(seconds=99.5))
+    ti = TaskInstance(start_date=started(99.5, is_judged_elsewhere=deferrable))
     with fails_with(JobTimeoutError, match=r"Job [0-9a-f]{32} was not over at the deadline"):
         run_task(waiting(deferrable=deferrable, timeout=100), ti)
 

@@ -17,7 +17,7 @@ from airflow_provider_ims.sensors import JobSensor
 from airflow_provider_ims.simulator.faults import Fault
 from airflow_provider_ims.simulator.pytest_plugin import ImsSimulator
 from airflow_provider_ims.simulator.seeds import PLAIN_IMAGE
-from tests.shells import StateStore, TaskInstance, fails_with, run_task
+from tests.shells import StateStore, TaskInstance, fails_with, run_task, started
 
 pytestmark = pytest.mark.usefixtures("airflow_home")
 
@@ -70,7 +70,7 @@ def test_the_deadline_is_a_sensors_timeout_with_our_message(ims_simulator: ImsSi
     ims_simulator.cloud.change(copy_seconds=3600.0)
     with ImsHook() as hook:
         job_id = hook.copy_image(PLAIN_IMAGE, name="golden")
-    ti = TaskInstance(start_date=datetime.now(UTC) - timedelta(seconds=99.5))
+    ti = TaskInstance(start_date=started(99.5, is_judged_elsewhere=way.get("mode") != "poke"))
     with pytest.raises(AirflowSensorTimeout, match=rf"Job {job_id} was not over at the deadline.*JobSensor"):
         run_rescheduled(sensor(job_id, timeout=100, **way), ti)
 

@@ -123,7 +123,7 @@ def test_only_active_is_usable_and_only_killed_and_deleted_are_hopeless(status: 
 
 
 @pytest.mark.parametrize(
-    ("life", "margin"), [(timedelta(hours=24), timedelta(minutes=5)), (timedelta(minutes=10), timedelta(minutes=1))]
+    ("life", "margin"), [(timedelta(hours=24), timedelta(minutes=5)), (timedelta(minutes=2), timedelta(minutes=1))]
 )
 def test_a_token_is_used_until_shortly_before_its_end(life: timedelta, margin: timedelta) -> None:
     token = Token("secret", NOON, NOON + life, "p1")

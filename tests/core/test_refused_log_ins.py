@@ -40,11 +40,11 @@ def _refusal(world: World, conversation: Conversation[Any]) -> LoginRefusedError
     return refused.value
 
 
-def test_a_wrong_password_is_tried_again_only_after_15_minutes(world: World, tmp_path: Path) -> None:
+def test_a_wrong_password_is_tried_again_only_after_16_minutes(world: World, tmp_path: Path) -> None:
     asked = partial(world.another_client, tmp_path, password=WRONG)
     said = str(_refusal(world, asked().token()))
-    world.wait(899)
-    assert "not tried again before 23:15:00 UTC" in str(_refusal(world, asked().token()))
+    world.wait(959)
+    assert "not tried again before 23:16:00 UTC" in str(_refusal(world, asked().token()))
     assert ("not tried again" in said, world.log_ins) == (False, 1)
     world.wait(1)
     _refusal(world, asked().token())
@@ -114,7 +114,7 @@ def test_a_wrong_password_whose_refusals_are_lost_does_not_lock_the_account(
     assert "not tried again before" in str(unanswered.value)
     assert world.log_ins == MOST_FAILURES
     world.cloud.faults.clear()
-    world.wait(900)
+    world.wait(960)
     _refusal(world, world.another_client(tmp_path, password=WRONG).token())
     assert world.log_ins == MOST_FAILURES + 1
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowRescheduleException, TaskDeferred
 
@@ -35,6 +35,7 @@ class Deferral:
     next_kwargs: dict[str, Any]
     at: float
     """When, by the clock that nobody can set."""
+    STORED: ClassVar[tuple[str, ...]] = ("path", "kwargs", "method", "next_kwargs")
 
 
 class Kept:
