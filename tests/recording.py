@@ -22,6 +22,7 @@ from airflow_provider_ims.copying import Submission
 from airflow_provider_ims.idempotency import Fingerprint, Order, copy_key
 from airflow_provider_ims.models import Token
 from airflow_provider_ims.settings import Settings
+from airflow_provider_ims.shelves import Files
 from airflow_provider_ims.simulator.faults import Fault
 from airflow_provider_ims.simulator.seeds import KEY, PLAIN_IMAGE
 from airflow_provider_ims.token_store import FAILURE_LASTS, FailedLogIns, TokenStore
@@ -117,8 +118,9 @@ def tokens() -> dict[str, Any]:
     token = Token("MIIsecret", now, now + timedelta(hours=24), "0215ef11e49d4743", {"eu-de": "https://ims.example"})
     refused = FailedLogIns("Wrong password.", now + FAILURE_LASTS, "IAM.0062", "req-1", (who.project,), 1)
     with tempfile.TemporaryDirectory() as folder:
-        TokenStore(Path(folder)).write(who, token)
-        TokenStore(Path(folder)).write(who.login, refused)
+        store = TokenStore(Files(Path(folder)))
+        store.write(who, token)
+        store.write(who.login, refused)
         files = {path.name: path.read_text() for path in Path(folder).iterdir()}
     kept = json.loads(json.dumps([asdict(token), asdict(refused)], default=datetime.isoformat))
     return {"connection": CONNECTION, "files": files, "kept": kept}

@@ -25,6 +25,7 @@ from airflow_provider_ims.copying import Submission
 from airflow_provider_ims.errors import JobFailedError
 from airflow_provider_ims.idempotency import Fingerprint, Order
 from airflow_provider_ims.settings import Settings
+from airflow_provider_ims.shelves import Files
 from airflow_provider_ims.simulator.faults import Fault
 from airflow_provider_ims.simulator.nouns import CopyJob, StoredImage
 from airflow_provider_ims.simulator.seeds import PLAIN_IMAGE
@@ -161,11 +162,11 @@ def test_a_watcher_remembers_what_is_no_news(release: str) -> None:
 
 @each_release
 def test_kept_tokens_and_refusals_are_opened(release: str, tmp_path: Path) -> None:
-    kept, store = record(release, "tokens"), TokenStore(tmp_path)
+    kept, store, files = record(release, "tokens"), TokenStore(), Files(tmp_path)
     who = Settings.of("ims_default", **kept["connection"]).credentials
     for name, sealed in kept["files"].items():
         (tmp_path / name).write_text(sealed)
-    found = [asdict(each) for key in (who, who.login) if (each := store.read(key))]
+    found = [asdict(each) for key in (who, who.login) if (each := store.read(key, files))]
     assert json.loads(json.dumps(found, default=lambda instant: instant.isoformat())) == kept["kept"]
 
 
