@@ -10,7 +10,7 @@ ON_CHANGE := pyproject.toml airflow_provider_ims/__init__.py
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up test test-breaking test-faults test-real test-deaths test-crashes test-hundred test-lowest bench docs \
-	test-browser test-release fuzz lock clean
+	test-browser test-others test-release fuzz lock clean
 .DELETE_ON_ERROR:
 
 help: ## what the commands are
@@ -47,6 +47,9 @@ test-crashes: .venv/ready ## kills tasks, scheduler and triggerer at every point
 test-hundred: .venv/ready ## a hundred copies on a bad day, and five at a time: a hundred images
 	$(PY) -m pytest tests/crashes/test_hundred.py
 
+test-others: .venv/ready .venv-openstack/locked ## a real Keystone and Glance, and OpenStack's clients: is tests/OTHERS.md true?
+	$(PY) -m pytest tests/others
+
 test-lowest: .venv-lowest/ready ## the tests on the oldest Airflow that is supported
 	$(PY_LOWEST) -m pytest -m "not newest"
 	$(PY_LOWEST) -m pytest -m "not newest" tests/real/test_chain.py
@@ -70,11 +73,12 @@ docs: .venv/docs-ready ## the API documentation, in build/docs
 lock: ## renew the lock files (needs uv)
 	$(COMPILE) --upgrade --group newest pyproject.toml -o requirements.lock
 	$(COMPILE) --upgrade --group lowest --resolution lowest-direct pyproject.toml -o requirements-lowest.lock
+	$(COMPILE) --upgrade --group openstack -o requirements-openstack.lock
 	for group in bench browser docs release fuzz; do \
 		$(COMPILE) --upgrade --group $$group --constraint requirements.lock -o requirements-$$group.lock || exit; done
 
 clean: ## remove what the commands left behind
-	rm -rf .venv .venv-lowest build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-lowest .venv-openstack build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find airflow_provider_ims dags tests -name __pycache__ -type d -exec rm -rf {} +
 
 .venv/ready .venv-lowest/ready: %/ready: %/locked $(ON_CHANGE)
@@ -87,7 +91,8 @@ clean: ## remove what the commands left behind
 
 .venv/locked: requirements.lock
 .venv-lowest/locked: requirements-lowest.lock
-.venv/locked .venv-lowest/locked:
+.venv-openstack/locked: requirements-openstack.lock
+.venv/locked .venv-lowest/locked .venv-openstack/locked:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 ..." >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' \

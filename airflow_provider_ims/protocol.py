@@ -52,7 +52,8 @@ class Call(Generic[T]):
 def log_in(who: Credentials) -> Call[Token]:
     """POST /v3/auth/tokens: a token for one project, by password."""
     user = {"name": who.user_name, "password": who.password, "domain": {"name": who.domain_name}}
-    project = {"id": who.project_id} if who.project_id else {"name": who.project_name}
+    named = {"name": who.project_name, "domain": {"name": who.domain_name}}  # Keystone refuses a name without a domain
+    project = {"id": who.project_id} if who.project_id else named
     identity = {"methods": ["password"], "password": {"user": user}}
     document = {"auth": {"identity": identity, "scope": {"project": project}}}
     request = _post(f"{who.iam_url}/v3/auth/tokens", document, replays=0)  # each may count as a wrong password

@@ -22,6 +22,10 @@ pytest_plugins = ["airflow_provider_ims.simulator.pytest_plugin"]
 _ENVIRONMENT = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NETRC")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--write", action="store_true", help="write the table of tests/faults or tests/others anew")
+
+
 def pytest_collection_finish() -> None:
     gc.freeze()  # what is imported by now stays: to look through it for garbage would take a tenth of the core's time
 

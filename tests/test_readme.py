@@ -100,3 +100,12 @@ def test_the_table_of_errors_has_every_kind_that_is_raised() -> None:
 
 def test_the_table_of_the_connection_has_every_key_of_extra() -> None:
     assert set(KNOWN_KEYS) < set(table_after("## In your own Airflow"))
+
+
+def test_others_software_was_asked_in_the_versions_of_the_lock() -> None:
+    """The rest of that table is checked by `make test-others`."""
+    root = Path(__file__).parent
+    asked = dict(re.findall(r"^\| (\w+) ([\d.]+) was asked", (root / "OTHERS.md").read_text(), re.MULTILINE))
+    locked = re.findall(r"^([\w-]+)==([\d.]+)", (root.parent / "requirements-openstack.lock").read_text(), re.MULTILINE)
+    assert set(asked) == {"keystone", "glance", "keystoneauth1", "openstacksdk"}
+    assert asked.items() <= dict(locked).items()

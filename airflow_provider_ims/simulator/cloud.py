@@ -16,6 +16,7 @@ from airflow_provider_ims.models import Request, Response
 from airflow_provider_ims.simulator import errors
 from airflow_provider_ims.simulator.faults import Fault, FaultBook, spoil
 from airflow_provider_ims.simulator.gate import pass_on
+from airflow_provider_ims.simulator.identity import take_token
 from airflow_provider_ims.simulator.images import image_document, status_of
 from airflow_provider_ims.simulator.jobs import job_document
 from airflow_provider_ims.simulator.nouns import Account, CopyJob, StoredImage
@@ -137,6 +138,11 @@ class Cloud:
         """What came in on one route, such as ``copy`` or ``log_in``."""
         with self._lock:
             return [arrival for arrival in self.arrivals if arrival.route == route]
+
+    def take_token(self, value: str, document: dict[str, Any] | None) -> None:
+        """Believe what another IAM says of a token: its document, or None where it does not hold."""
+        with self._lock:
+            take_token(self.state, value, document)
 
     def revoke_tokens(self) -> int:
         """Revoke every token there is, as a changed password does. Returns how many."""

@@ -7,6 +7,7 @@ from typing import Any
 from airflow_provider_ims.models import Response
 from airflow_provider_ims.simulator import errors
 from airflow_provider_ims.simulator.identity import admit_to_iam, log_in, standing
+from airflow_provider_ims.simulator.ims import image_versions
 from airflow_provider_ims.simulator.nouns import Account, IssuedToken, Project
 from airflow_provider_ims.simulator.state import State, fixed_id
 from airflow_provider_ims.simulator.wire import Call, fields_of, json_response, micro_stamp
@@ -89,8 +90,8 @@ def _page(rows: list[dict[str, Any]], call: Call) -> list[dict[str, Any]]:
 
 
 def list_versions(_state: State, call: Call) -> Response:
-    """GET /: which identity API there is."""
-    return json_response(300, {"versions": {"values": [_version(call)]}})
+    """GET /: which identity API there is, and which image API, for both are at this address."""
+    return json_response(300, {"versions": {"values": [_version(call), *image_versions(call)]}})
 
 
 def show_version(_state: State, call: Call) -> Response:

@@ -81,6 +81,22 @@ def _issue(state: State, account: Account, project: Project | None, domain_scope
     return token
 
 
+def take_token(state: State, value: str, document: dict[str, Any] | None) -> None:
+    """Believe what another IAM says of a token: its document, or None where it does not hold (any more)."""
+    if document is None:
+        if value in state.tokens:
+            state.tokens[value].revoked = True
+        return
+    user, scope = fields_of(document, "user"), fields_of(document, "project")
+    domain = fields_of(user, "domain")
+    project = Project(str(scope["id"]), str(scope["name"])) if scope else None
+    roles = tuple(str(role["name"]) for role in document.get("roles", ()))
+    projects = (project,) if project else ()
+    account = Account(str(user["id"]), str(user["name"]), "", str(domain["id"]), str(domain["name"]), projects, roles)
+    issued, ends = (datetime.fromisoformat(str(document[key])) for key in ("issued_at", "expires_at"))
+    state.tokens[value] = IssuedToken(value, account, project, "domain" in document, issued, ends)
+
+
 def standing(state: State, value: str | None) -> tuple[Standing, IssuedToken | None]:
     """How a token stands, and the token if the cloud knows it."""
     if not value:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import urlencode
 
 from airflow_provider_ims.models import Response
@@ -19,6 +20,13 @@ NATIVE_LIMIT = 25
 def project_of(call: Call) -> str:
     """The project of the token that the gateway let in."""
     return call.token.project.id if call.token and call.token.project else ""
+
+
+def image_versions(call: Call) -> list[dict[str, Any]]:
+    """The versions of the native image API, as ``GET /`` and ``GET /v2`` list them."""
+    links = [{"rel": "self", "href": f"{call.base_url}/v2/"}]
+    status = {"v2.2": "CURRENT", "v2.1": "SUPPORTED", "v2.0": "SUPPORTED"}
+    return [{"id": version, "status": status[version], "links": links} for version in status]
 
 
 def list_images(state: State, call: Call) -> Response:

@@ -13,11 +13,14 @@ from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from weakref import WeakSet
 
+import aiohttp
 from aiohttp import web
 
 from airflow_provider_ims.models import Request, Response
+from airflow_provider_ims.simulator import errors
 from airflow_provider_ims.simulator.cloud import Cloud
 from airflow_provider_ims.simulator.control import PREFIX, control
+from airflow_provider_ims.simulator.other_iam import describe_token
 from airflow_provider_ims.simulator.wire import Reply
 
 BODY_LIMIT = 16 * 1024**2
@@ -62,7 +65,16 @@ class Server:
         if incoming.path.startswith(PREFIX):
             return _whole(control(self._cloud, request))
         self._count(incoming.transport)
-        return await self._send(incoming, self._cloud.respond(request))
+        return await self._send(incoming, await self._respond(request))
+
+    async def _respond(self, request: Request) -> Reply:
+        iam_url, token = self._cloud.settings.iam_url, request.headers.get("X-Auth-Token")
+        if iam_url and token:
+            try:
+                self._cloud.take_token(token, await describe_token(iam_url, token))
+            except (aiohttp.ClientError, TimeoutError, LookupError, TypeError, ValueError):
+                return Reply(errors.render(errors.gateway("APIGW.0613"), "", self._cloud.settings))
+        return self._cloud.respond(request)
 
     def _count(self, connection: asyncio.Transport | None) -> None:
         if connection is not None and connection not in self._connections:

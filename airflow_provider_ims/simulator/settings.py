@@ -43,6 +43,7 @@ class Settings:
     wrong_password_message: str = _setting("The username or password is wrong.", "what IAM says to a wrong password")
     unknown_project: Literal["401", "403", "404"] = _setting("401", "status of a log-in to a project that is not there")
     ims_url: str = _setting("", "image service URL in the catalog; empty: the URL that the request came to")
+    iam_url: str = _setting("", "another IAM, such as a Keystone, whose tokens alone IMS takes; empty: this one")
     catalog_regions: tuple[str, ...] = _setting((), "further regions in the catalog, at hosts that cannot exist")
 
     missing_permissions: tuple[str, ...] = _setting((), "actions that the user may not do, such as ims:images:copy")

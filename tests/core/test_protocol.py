@@ -39,7 +39,9 @@ def test_log_in_by_password_for_a_project_by_name() -> None:
     assert (call.request.headers, call.request.replays) == (JSON, 0)
     user = {"name": "user A", "password": "geheim-ü", "domain": {"name": "domain A"}}
     identity = {"methods": ["password"], "password": {"user": user}}
-    assert body(call) == {"auth": {"identity": identity, "scope": {"project": {"name": "eu-de"}}}}
+    assert body(call) == {
+        "auth": {"identity": identity, "scope": {"project": {"name": "eu-de", "domain": user["domain"]}}}
+    }
 
 
 def test_log_in_for_a_project_by_id_which_wins_over_the_name() -> None:

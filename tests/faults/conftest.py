@@ -16,10 +16,6 @@ FILE = Path(__file__).parent.parent / "FAULTS.md"
 _SEEN = pytest.StashKey[Seen]()
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--write", action="store_true", help=f"write {FILE.name} anew")
-
-
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_SEEN] = {}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_ims.simulator import Account, Project
-from tests.simulator.visitor import PROJECT, Visitor, code, logged_in, read
+from tests.simulator.visitor import BASE, PROJECT, Visitor, code, logged_in, read
 
 OTHER = Account("u2", "other", "secret", "d2", "OTHER", (Project("f" * 32, "eu-de"),))
 
@@ -169,7 +169,9 @@ def test_projects_are_found_by_name() -> None:
 def test_the_identity_version_is_discovered() -> None:
     visitor = Visitor()
     assert read(visitor.ask("GET", "/v3"))["version"]["id"].startswith("v3.")
-    assert visitor.ask("GET", "/").status == 300
+    root = visitor.ask("GET", "/")
+    versions = {version["id"]: version["links"][0]["href"] for version in read(root)["versions"]["values"]}
+    assert (root.status, versions["v3.6"], versions["v2.2"]) == (300, f"{BASE}/v3/", f"{BASE}/v2/")
 
 
 def test_rates_are_limited_when_asked_for() -> None:

@@ -220,3 +220,24 @@ def test_the_capture_shows_what_arrived(wire: Wire) -> None:
 )
 def test_the_control_surface_refuses_what_it_does_not_know(wire: Wire, path: str, document: Any) -> None:
     assert wire.ask("POST", f"/_simulator/{path}", document)[0] == 400
+
+
+def test_another_iam_says_whose_a_token_is() -> None:
+    with running(Cloud()) as iam, running(Cloud(Settings(iam_url=f"{iam.url}/v3"))) as ims:
+        there, here = Wire(iam), Wire(ims)
+
+        def look() -> tuple[int, str | None]:
+            status, document, _ = here.ask("GET", "/v2/cloudimages?limit=1")
+            return status, document.get("error_code")
+
+        here.log_in()  # its own tokens count no more
+        assert look() == (401, "APIGW.0307")
+        here.token = "unheard-of"
+        assert look() == (401, "APIGW.0301")
+        there.log_in()
+        here.token = there.token
+        assert look() == (200, None)
+        iam.cloud.revoke_tokens()
+        assert look() == (401, "APIGW.0307")
+        iam.stop()
+        assert look() == (503, "APIGW.0613")
