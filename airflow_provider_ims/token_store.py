@@ -25,7 +25,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
-from airflow_provider_ims.models import Credentials, Token
+from airflow_provider_ims.credentials import Credentials
+from airflow_provider_ims.models import Token
 from airflow_provider_ims.shelves import PREFIX, Shelf
 
 log = logging.getLogger(__name__)
@@ -190,7 +191,7 @@ def _derived(login: Credentials, cost: int) -> tuple[bytes, bytes]:
     """What the names of a log-in's records are made of, and the key that seals them."""
     salt = hashlib.sha256(f"airflow-provider-ims {login.identity}".encode()).digest()
     slow = Argon2id(salt=salt, length=64, iterations=PASSES, lanes=1, memory_cost=cost)
-    secret = slow.derive(login.password.encode())
+    secret = slow.derive(login.secret.encode())
     return secret[:32], base64.urlsafe_b64encode(secret[32:])
 
 
