@@ -11,6 +11,7 @@ __all__ = ["__version__", "get_provider_info"]
 __version__ = "0.1.0"
 
 _INTEGRATION = "Image Management Service (IMS)"
+_LOGIN, _PASSWORD = "IAM user name or access key", "Password, secret key or token"
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -41,9 +42,13 @@ def get_provider_info() -> dict[str, Any]:
                 "hook-name": "Image Management Service (OTC, Huawei Cloud)",
                 "ui-field-behaviour": {
                     "hidden-fields": ["schema"],
-                    "relabeling": {"login": "IAM user name", "password": "Password", "host": "IMS endpoint"},
+                    "relabeling": {
+                        "login": _LOGIN,
+                        "password": "Password, secret key or token",
+                        "host": "IMS endpoint",
+                    },
                     "placeholders": {
-                        "login": "The IAM user's name (for an account log-in: the account's name)",
+                        "login": "The IAM user's name (for an account log-in: the account's name), or the access key",
                         "host": "Address of the image service; blank: what the log-in offers, else the region's",
                         "port": "0; if it is blank, the Test button of Airflow 3.3 answers Bad Request",
                     },
@@ -66,6 +71,13 @@ _REGIONS = [
 """Of Open Telekom Cloud, and of Huawei Cloud; the form admits others."""
 
 _CONN_FIELDS = {
+    "auth": _field(
+        "Way to log in",
+        "password: login is the IAM user, password its password, and the account name is required. aksk: login is the "
+        "access key, password the secret key. token: password is a token, login stays blank. agency: as password, and "
+        "the agency that the user assumes. Default: password.",
+        enum=["password", "aksk", "token", "agency"],
+    ),
     "region": _field(
         "Region",
         "Required (unless IAM endpoint and project are given). The region's id, one of the list or another; endpoints, "
@@ -74,7 +86,13 @@ _CONN_FIELDS = {
     ),
     "domain_name": _field(
         "Account (domain) name",
-        "Required. The account that the IAM user is of, such as OTC-EU-DE-00000000001000000000.",
+        "Required for password and agency: the account that the IAM user is of, such as "
+        "OTC-EU-DE-00000000001000000000.",
+    ),
+    "agency_domain_name": _field("Agency's account", "Required for agency: the account that the agency is of."),
+    "agency_name": _field("Agency", "Required for agency: its name. The project is one of its account."),
+    "security_token": _field(
+        "Security token", "For aksk with a temporary access key. Default: none.", format="password"
     ),
     "project_name": _field("Project name", "Default: the region's main project, named like the region."),
     "project_id": _field("Project ID", "Default: the project is found by its name. Wins over the name."),

@@ -17,19 +17,28 @@ from datetime import datetime
 from functools import partial, reduce
 from typing import Any, TypeVar, cast
 
-from airflow_provider_ims import protocol
+from airflow_provider_ims.credentials import AccessKey, Agency, Credentials, GivenToken, PasswordCredentials
 from airflow_provider_ims.errors import (
     ImsError,
     LoginRefusedError,
     MalformedResponseError,
+    RefusedError,
     ResponseLostError,
     UnavailableError,
     UnclearSubmitError,
 )
-from airflow_provider_ims.models import CLOCK_SKEW, Credentials, Request, Response, Service, Token
+from airflow_provider_ims.logging_in import (
+    assume_agency,
+    check_token,
+    find_project,
+    key_refused,
+    log_in,
+    project_token,
+)
+from airflow_provider_ims.models import CLOCK_SKEW, Request, Response, Token
 from airflow_provider_ims.protocol import Call
-from airflow_provider_ims.settings import Settings
-from airflow_provider_ims.token_store import FAILURE_LASTS, FailedLogIns, TokenStore
+from airflow_provider_ims.signing import signed
+from airflow_provider_ims.token_store import FailedLogIns, TokenStore
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -63,61 +72,68 @@ Conversation = Generator[Step, Any, T]
 Clock = Callable[[], datetime]
 
 
-def _seconds_since_boot() -> float:
+def seconds_since_boot() -> float:
     """Seconds on a clock that goes on while the machine is suspended, where there is one."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 @dataclass(frozen=True, slots=True)
-class Client:
-    """Who asks which cloud, with which tokens. ``now``: aware instants; ``elapsed``: seconds that nobody can set.
+class Failures:
+    """What is known of the log-ins of a user, or the signatures of a key, that failed lately."""
 
-    ``page_size``: how many images a look at all of them asks for at a time.
-    """
-
-    settings: Settings
+    who: Credentials
     tokens: TokenStore
     now: Clock
-    elapsed: Callable[[], float] = _seconds_since_boot
-    page_size: int = protocol.PAGE_SIZE
 
-    def ask(self, make: Callable[[Service], Call[T]]) -> Conversation[T]:
-        """Make one call with a token; a token that is refused is renewed, once."""
-        token, renewed = (yield from self.token()), False
-        refused: tuple[Token, ...] = ()
-        while True:
-            call = make(self.settings.service(token))
-            try:
-                response: Response = yield call.request.with_header("X-Auth-Token", token.value)
-                if response.status != 401 or renewed:
-                    return call.read(response.without(token.value))
-            except (ResponseLostError, UnavailableError, MalformedResponseError) as error:
-                raise (error if call.request.replays else _unclear(error)) from None
-            refused = (*refused, token)
-            token, renewed = yield from self._obtain(*refused)
+    def lately(self, *read: FailedLogIns) -> FailedLogIns:
+        """Those that still count, with what has just been read."""
+        now, kept = self.now(), self.tokens.recall(self.who.login)
+        latest = now + self.who.refusal_lasts + CLOCK_SKEW
+        known = [each for each in (kept, *read) if isinstance(each, FailedLogIns) and now < each.until <= latest]
+        return reduce(FailedLogIns.joined, known or [FailedLogIns("", now + self.who.refusal_lasts)])
 
-    def console(self, image_id: str | None = None) -> str:
-        """The page of this image in the cloud's console, or that of IMS; the project as far as it is known by now."""
-        who = self.settings.credentials
-        kept = self.tokens.recall(who)
-        project_id = kept.project_id if isinstance(kept, Token) else who.project_id
-        return self.settings.console(project_id or "", image_id)
+    def raise_if_refused(self) -> None:
+        """Raise ``LoginRefusedError`` or ``ResponseLostError`` where one more had better not be tried."""
+        failed = self.lately()
+        if self.who.project in failed.projects or len(failed.projects) + failed.unanswered >= MOST_FAILURES:
+            kind = LoginRefusedError if failed.projects else ResponseLostError
+            when = f"{failed.until:%H:%M:%S} UTC"
+            message = f"{failed.message} (It is not tried again before {when}: {self.who.refusal_reason}.)"
+            raise kind(message, 401 if failed.projects else None, failed.code, failed.request_id)
 
-    def token(self) -> Conversation[Token]:
-        """A token that is kept, else that of a new log-in: one for all who ask at the same time."""
-        return (yield from self._obtain())[0]
+    def one_unanswered(self, before: FailedLogIns) -> FailedLogIns:
+        """What is known once one more is sent, until its answer comes."""
+        message = before.message or f"IAM at {self.who.iam_url} did not answer the last log-ins."
+        until = self.now() + self.who.refusal_lasts
+        return replace(before, message=message, until=until, unanswered=before.unanswered + 1)
 
-    def new_token(self) -> Conversation[Token]:
-        """A token of a new log-in, or of one that others have just made, in the place of the one that is kept."""
-        who = self.settings.credentials
-        kept = [self.tokens.recall(who)]
-        for shelf in self.tokens.shelves:
-            kept.append((yield partial(self.tokens.read, who, shelf)))
-        return (yield from self._obtain(*(each for each in kept if isinstance(each, Token))))[0]
+    def after(self, error: ImsError, before: FailedLogIns, sent: FailedLogIns) -> FailedLogIns:
+        """What is known after one more that failed; ``sent``: where it may have counted or not."""
+        if isinstance(error, LoginRefusedError) and error.status not in (403, None):
+            projects = (*before.projects, self.who.project)
+            return FailedLogIns(error.message, sent.until, error.code, error.request_id, projects, before.unanswered)
+        decided_nothing = error.status in (500, 503)  # IAM's own word
+        lost = isinstance(error, ResponseLostError | UnavailableError)
+        return sent if lost and not decided_nothing else before
 
-    def _obtain(self, *refused: Token) -> Conversation[tuple[Token, bool]]:
+    def keeping(self, failed: FailedLogIns) -> Callable[[], None]:
+        """A step that writes this down for every process."""
+        if failed.projects or failed.unanswered:
+            return partial(self.tokens.write, self.who.login, failed)
+        return partial(self.tokens.remove, self.who.login)
+
+
+@dataclass(frozen=True, slots=True)
+class LogIn:
+    """How these credentials come by a token, and what is said with it. See ``Client`` for ``now``."""
+
+    who: Credentials
+    tokens: TokenStore
+    now: Clock
+
+    def obtain(self, *refused: Token) -> Conversation[tuple[Token, bool]]:
         """A token other than those ``refused``, and whether it comes from a log-in just made."""
-        who, owner = self.settings.credentials, object()
+        who, owner = self.who, object()
         for token in refused:
             self.tokens.forget(who, token)
         if known := self._known(refused):
@@ -128,20 +144,23 @@ class Client:
                 return known, False
             yield from self._read(refused)
             if known := self._known(refused):
-                log.info("Token reused: that of %s, kept by another task, is valid until %s", who.identity, _at(known))
+                if known.value:
+                    log.info(
+                        "Token reused: that of %s, kept by another task, is valid until %s", who.identity, _at(known)
+                    )
                 return known, False
-            return (yield from self._log_in(who)), True
+            return (yield from self._log_in()), True
         finally:
             self.tokens.unlock(who.login, owner)
 
     def _read(self, refused: Refused) -> Conversation[None]:
         """Remember what others have kept: on this machine, and where that is no token, on all machines."""
-        who = self.settings.credentials
+        who = self.who
         for shelf in self.tokens.shelves:
             for key in (who.login, who):
                 kept = yield partial(self.tokens.read, key, shelf)
                 if isinstance(kept, FailedLogIns):
-                    self.tokens.remember(key, self._failures(kept))
+                    self.tokens.remember(key, self.failures.lately(kept))
                 elif kept and kept not in refused:
                     self.tokens.remember(key, kept)
             if known := self._fresh(refused):
@@ -161,7 +180,7 @@ class Client:
 
     def _fresh(self, refused: Refused) -> Token | None:
         """The token that this process knows and can use."""
-        kept = self.tokens.recall(self.settings.credentials)
+        kept = self.tokens.recall(self.who)
         usable = isinstance(kept, Token) and kept.is_fresh(self.now()) and kept not in refused
         return cast(Token, kept) if usable else None
 
@@ -169,63 +188,99 @@ class Client:
         """The same; raises ``LoginRefusedError`` where IAM has refused the log-in lately."""
         if token := self._fresh(refused):
             return token
-        who = self.settings.credentials
-        failed = self._failures()
-        if who.project in failed.projects or len(failed.projects) + failed.unanswered >= MOST_FAILURES:
-            kind = LoginRefusedError if failed.projects else ResponseLostError
-            when = f"{failed.until:%H:%M:%S} UTC"
-            message = f"{failed.message} (It is not tried again before {when}: five wrong log-ins lock the account.)"
-            raise kind(message, 401 if failed.projects else None, failed.code, failed.request_id)
+        self.failures.raise_if_refused()
         return None
 
-    def _failures(self, *read: FailedLogIns) -> FailedLogIns:
-        """What is known of this user's failed log-ins, with what has just been read."""
-        now, kept = self.now(), self.tokens.recall(self.settings.credentials.login)
-        latest = now + FAILURE_LASTS + CLOCK_SKEW
-        known = [each for each in (kept, *read) if isinstance(each, FailedLogIns) and now < each.until <= latest]
-        return reduce(FailedLogIns.joined, known or [FailedLogIns("", now + FAILURE_LASTS)])
-
-    def _log_in(self, who: Credentials) -> Conversation[Token]:
+    def _log_in(self) -> Conversation[Token]:
         """Log in; sent once more where no answer came. Each is written down before it is sent, in case none comes."""
+        who = self.who
+        if isinstance(who, Agency):
+            user = replace(self, who=who.assumed_by)
+            return (yield from self._keep((yield from ask(user, lambda _: assume_agency(who))), self.now()))
         with suppress(ResponseLostError, UnavailableError, MalformedResponseError):
-            return (yield from self._log_in_once(who))
+            return (yield from self._log_in_once())
         self._known()
         yield Pause(jitter(1.0, 2.0))
-        return (yield from self._log_in_once(who))
+        return (yield from self._log_in_once())
 
-    def _log_in_once(self, who: Credentials) -> Conversation[Token]:
-        call, now, before = protocol.log_in(who), self.now(), self._failures()
-        unknown = f"IAM at {who.iam_url} did not answer the last log-ins."
-        sent = replace(before, until=now + FAILURE_LASTS, unanswered=before.unanswered + 1)
-        sent = replace(sent, message=before.message or unknown)
+    def _log_in_once(self) -> Conversation[Token]:
+        who, now, failures = self.who, self.now(), self.failures
+        call = _first_call(who, self.now)
+        before = failures.lately()
+        sent = failures.one_unanswered(before)
         yield partial(self.tokens.note, who.login, sent)  # not for other machines: to them it is no news yet
         try:
             token = call.read((yield call.request))
         except ImsError as error:
-            yield self._remember(_after(error, before, sent, who.project))
+            yield failures.keeping(failures.after(error, before, sent))
             raise
-        yield self._remember(replace(before, unanswered=0))
-        lifetime = token.expires_at - token.issued_at  # by our clock, should the cloud's be another
-        token = replace(token, issued_at=now, expires_at=now + lifetime)
-        yield partial(self.tokens.write, who, token)
-        log.info("Logged in at %s; the token is valid until %s", who.identity, _at(token))
+        yield failures.keeping(replace(before, unanswered=0))
+        return (yield from self._keep(token, now))
+
+    @property
+    def failures(self) -> Failures:
+        """What is known of those that failed."""
+        return Failures(self.who, self.tokens, self.now)
+
+    def _keep(self, token: Token, now: datetime) -> Conversation[Token]:
+        """Keep what IAM has issued ``now``."""
+        if not isinstance(self.who, GivenToken):
+            lifetime = token.expires_at - token.issued_at  # by our clock, should the cloud's be another
+            token = replace(token, issued_at=now, expires_at=now + lifetime)
+        yield partial(self.tokens.write, self.who, token)
+        if token.value:
+            log.info("Logged in at %s; the token is valid until %s", self.who.identity, _at(token))
         return token
 
-    def _remember(self, failed: FailedLogIns) -> Callable[[], None]:
-        login = self.settings.credentials.login
-        if failed.projects or failed.unanswered:
-            return partial(self.tokens.write, login, failed)
-        return partial(self.tokens.remove, login)
+
+def ask(log_in: LogIn, make: Callable[[Token], Call[T]]) -> Conversation[T]:
+    """Make one call; a token that is refused is renewed, once. An access key signs and has nothing to renew."""
+    token, renewed = (yield from log_in.obtain())[0], isinstance(log_in.who, AccessKey)
+    refused: tuple[Token, ...] = ()
+    while True:
+        call = make(token)
+        try:
+            response: Response = yield authorized(call.request, log_in.who, token, log_in.now)
+            if response.status != 401 or renewed:
+                return call.read(response.without(token.value or log_in.who.sent))
+        except (ResponseLostError, UnavailableError, MalformedResponseError) as error:
+            raise (error if call.request.replays else _unclear(error)) from None
+        except RefusedError as error:
+            raise (yield from _refusal(log_in, error)) from None
+        refused = (*refused, token)
+        token, renewed = yield from log_in.obtain(*refused)
 
 
-def _after(error: ImsError, before: FailedLogIns, sent: FailedLogIns, project: str) -> FailedLogIns:
-    """What is known of a user's log-ins after one more that failed; ``sent``: where it may have counted or not."""
-    if isinstance(error, LoginRefusedError) and error.status == 401:
-        projects = (*before.projects, project)
-        return FailedLogIns(error.message, sent.until, error.code, error.request_id, projects, before.unanswered)
-    decided_nothing = error.status in (500, 503)  # IAM's own word
-    lost = isinstance(error, ResponseLostError | UnavailableError)
-    return sent if lost and not decided_nothing else before
+def _refusal(log_in: LogIn, error: RefusedError) -> Conversation[ImsError]:
+    """The error for what the cloud refuses; it is remembered where that is the access key."""
+    refused = key_refused(error) if isinstance(log_in.who, AccessKey) else None
+    if refused is None:
+        return error
+    yield partial(log_in.tokens.remove, log_in.who)
+    before = log_in.failures.lately()
+    yield log_in.failures.keeping(log_in.failures.after(refused, before, log_in.failures.one_unanswered(before)))
+    return refused
+
+
+def authorized(request: Request, who: Credentials, token: Token, now: Clock) -> Request:
+    """This request with the token; with an access key: to be signed for the token's project when it is sent."""
+    if not isinstance(who, AccessKey):
+        return request.with_header("X-Auth-Token", token.value)
+    named = request.with_header("X-Project-Id", token.project_id) if token.project_id else request
+    return replace(named, sign=lambda unsigned: signed(unsigned, who, now()))
+
+
+def _first_call(who: Credentials, now: Clock) -> Call[Token]:
+    """What is asked of IAM by who has nothing yet."""
+    match who:
+        case PasswordCredentials():
+            return log_in(who)
+        case GivenToken():
+            return check_token(who)
+        case AccessKey():
+            call = find_project(who)
+            return replace(call, request=authorized(call.request, who, project_token(""), now))
+    raise TypeError(f"no way to log in: {type(who).__name__}")
 
 
 def _at(token: Token) -> str:

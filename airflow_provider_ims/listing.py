@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from airflow_provider_ims import protocol
-from airflow_provider_ims.auth import Client, Conversation
+from airflow_provider_ims.auth import Conversation
+from airflow_provider_ims.client import Client
 from airflow_provider_ims.errors import ForbiddenError, MalformedResponseError, RefusedError, UnavailableError
 from airflow_provider_ims.models import Image, Service
 from airflow_provider_ims.protocol import Call

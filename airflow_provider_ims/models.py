@@ -1,4 +1,4 @@
-"""The nouns: what a credential, a token, a job, an image, a request and a response are.
+"""The nouns: what a token, a job, an image, a request and a response are.
 
 Frozen values that know how to read themselves from the cloud's documents and nothing else: no clock, no socket, no log.
 Secrets do not print. Instants are aware (UTC); what the cloud writes in a form of its own is ``None``, never a failure.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -28,6 +28,7 @@ class Request:
     """One HTTP request. ``replays``: how often it may be sent again where nobody knows whether it was carried out.
 
     ``once``: it is not sent again by whoever carries it out, not even where it was certainly not carried out.
+    ``sign``: what is done to it each time it is sent, for a signature is of use for some minutes only.
     """
 
     method: str
@@ -36,10 +37,15 @@ class Request:
     body: bytes = field(default=b"", repr=False)
     replays: int = 9
     once: bool = False
+    sign: Callable[[Request], Request] | None = field(default=None, repr=False)
 
     def with_header(self, name: str, value: str) -> Request:
         """This request with one header more."""
         return replace(self, headers={**self.headers, name: value})
+
+    def as_sent(self) -> Request:
+        """This request as it goes out now: signed, where that is asked for."""
+        return replace(self.sign(self), sign=None) if self.sign else self
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,35 +86,11 @@ def _written_forms(secret: str) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Credentials:
-    """Who logs in where, and for which project: ``project_id`` wins over ``project_name``."""
-
-    iam_url: str
-    domain_name: str
-    user_name: str
-    password: str = field(repr=False)
-    project_name: str | None = None
-    project_id: str | None = None
-
-    @property
-    def project(self) -> str:
-        """The project's id or else its name, to speak of it; blank where neither is given."""
-        return self.project_id or self.project_name or ""
-
-    @property
-    def login(self) -> Credentials:
-        """These credentials for no project: what IAM counts wrong passwords of."""
-        return Credentials(self.iam_url, self.domain_name, self.user_name, self.password)
-
-    @property
-    def identity(self) -> str:
-        """Everything but the secret, in one line."""
-        return f"{self.iam_url} {self.domain_name}/{self.user_name} {self.project}".rstrip()
-
-
-@dataclass(frozen=True, slots=True)
 class Token:
-    """A project-scoped IAM token. ``endpoints``: public IMS URL by region, as the token's catalog gives them."""
+    """A project-scoped IAM token. ``endpoints``: public IMS URL by region, as the token's catalog gives them.
+
+    With an access key there is none: ``value`` is blank, and all that is known and kept is the project's id.
+    """
 
     value: str = field(repr=False)
     issued_at: datetime

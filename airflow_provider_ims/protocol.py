@@ -1,7 +1,7 @@
 """The grammar of the wire: one function for each endpoint, giving a request and the way to read its answer.
 
-No socket, no clock, no retry. Sources: the OTC API reference of IAM (token management) and of IMS (image replication,
-image jobs, image management), which ``tests/samples`` quotes.
+No socket, no clock, no retry; IAM is in ``logging_in``. Source: the OTC API reference of IMS (image replication, image
+jobs, image management), which ``tests/samples`` quotes.
 """
 
 from __future__ import annotations
@@ -9,30 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, Generic, TypeVar
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
-from airflow_provider_ims.errors import LoginRefusedError, MalformedResponseError, NotFoundError, RefusedError
-from airflow_provider_ims.models import (
-    IMAGE_JOB,
-    Credentials,
-    Image,
-    Job,
-    Quota,
-    Request,
-    Response,
-    Service,
-    Token,
-    instant,
-    text,
-)
+from airflow_provider_ims.errors import MalformedResponseError, NotFoundError
+from airflow_provider_ims.models import IMAGE_JOB, Image, Job, Quota, Request, Response, Service, text
 from airflow_provider_ims.refusals import document_of, refusal_of, request_id
 
 T = TypeVar("T")
-
-LONGEST_LIFE = timedelta(days=3650)
-"""A token that is said to live for longer, or not at all, is none."""
 
 LONGEST_JOB_ID = 128
 """Characters."""
@@ -49,29 +33,6 @@ class Call(Generic[T]):
     read: Callable[[Response], T]
 
 
-def log_in(who: Credentials) -> Call[Token]:
-    """POST /v3/auth/tokens: a token for one project, by password."""
-    user = {"name": who.user_name, "password": who.password, "domain": {"name": who.domain_name}}
-    named = {"name": who.project_name, "domain": {"name": who.domain_name}}  # Keystone refuses a name without a domain
-    project = {"id": who.project_id} if who.project_id else named
-    identity = {"methods": ["password"], "password": {"user": user}}
-    document = {"auth": {"identity": identity, "scope": {"project": project}}}
-    request = _post(f"{who.iam_url}/v3/auth/tokens", document, replays=0)  # each may count as a wrong password
-    read = _reader(_token, f"log in at {who.iam_url} as {who.domain_name}/{who.user_name}")
-
-    def read_token(response: Response) -> Token:
-        try:
-            return read(response if response.status == 201 else response.without(who.password))
-        except RefusedError as error:
-            refused = error.status in (401, 403)
-            fields = "login, password, domain_name and project_name / project_id" if refused else "iam_endpoint"
-            said = error.message.partition(" Check the ")[0].partition(" Grant the user")[0]
-            kind = LoginRefusedError if refused else RefusedError
-            raise error.but(kind, f"{said} Check the connection's {fields}.") from None
-
-    return Call(request, read_token)
-
-
 def copy_image(
     at: Service,
     image_id: str,
@@ -83,9 +44,9 @@ def copy_image(
     """POST /v1/cloudimages/{image_id}/copy: begin a copy; its answer is the job's id. Never sent twice by itself."""
     optional = {"description": description, "cmk_id": cmk_id, "enterprise_project_id": enterprise_project_id}
     body = {"name": name} | {field: value for field, given in optional.items() if (value := text(given))}
-    request = _post(f"{at.url}/v1/cloudimages/{quote(image_id, safe='')}/copy", body, replays=0)
+    request = post(f"{at.url}/v1/cloudimages/{quote(image_id, safe='')}/copy", body, replays=0)
     action = f"copy image {image_id} to '{name}'"
-    return Call(request, _reader(lambda answer: _word(answer, "job_id"), action, "ims:images:copy"))
+    return Call(request, reader(lambda answer: _word(answer, "job_id"), action, "ims:images:copy"))
 
 
 def get_job(at: Service, job_id: str) -> Call[Job]:
@@ -93,7 +54,7 @@ def get_job(at: Service, job_id: str) -> Call[Job]:
     if job_id.startswith(IMAGE_JOB):
         return _image_job(at, job_id.removeprefix(IMAGE_JOB))
     request = Request("GET", f"{at.url}/v1/{at.project_id}/jobs/{quote(job_id, safe='')}")
-    return Call(request, _reader(lambda answer: Job.parse(_document(answer)), f"look at job {job_id}"))
+    return Call(request, reader(lambda answer: Job.parse(document(answer)), f"look at job {job_id}"))
 
 
 def _image_job(at: Service, image_id: str) -> Call[Job]:
@@ -111,7 +72,7 @@ def _image_job(at: Service, image_id: str) -> Call[Job]:
 def get_image(at: Service, image_id: str) -> Call[Image]:
     """GET /v2/images/{image_id}: one image."""
     request = Request("GET", f"{at.url}/v2/images/{quote(image_id, safe='')}")
-    read = _reader(lambda answer: Image.parse(_document(answer)), f"look at image {image_id}", "ims:images:get")
+    read = reader(lambda answer: Image.parse(document(answer)), f"look at image {image_id}", "ims:images:get")
     return Call(request, read)
 
 
@@ -122,33 +83,36 @@ def list_images(at: Service, filters: Mapping[str, object], marker: str | None =
     request = Request("GET", f"{at.url}/v2/cloudimages?{urlencode(query)}")
 
     def page(answer: Response) -> list[Image]:
-        return [Image.parse(image) for image in _document(answer)["images"]]
+        return [Image.parse(image) for image in document(answer)["images"]]
 
-    return Call(request, _reader(page, "list images", "ims:images:list"))
+    return Call(request, reader(page, "list images", "ims:images:list"))
 
 
 def show_quota(at: Service) -> Call[Quota]:
     """GET /v1/cloudimages/quota: how many private images the project has and may have."""
 
     def quota(answer: Response) -> Quota:
-        (row,) = (row for row in _document(answer)["quotas"]["resources"] if row["type"] == "image")
+        (row,) = (row for row in document(answer)["quotas"]["resources"] if row["type"] == "image")
         return Quota(int(row["used"]), int(row["quota"]))
 
-    return Call(Request("GET", f"{at.url}/v1/cloudimages/quota"), _reader(quota, "see the quota", "ims:quotas:get"))
+    return Call(Request("GET", f"{at.url}/v1/cloudimages/quota"), reader(quota, "see the quota", "ims:quotas:get"))
 
 
 def delete_image(at: Service, image_id: str) -> Call[None]:
     """DELETE /v2/images/{image_id}."""
     request = Request("DELETE", f"{at.url}/v2/images/{quote(image_id, safe='')}")
-    return Call(request, _reader(lambda _: None, f"delete image {image_id}", "ims:images:delete"))
+    return Call(request, reader(lambda _: None, f"delete image {image_id}", "ims:images:delete"))
 
 
-def _post(url: str, document: Mapping[str, Any], *, replays: int) -> Request:
+def post(url: str, body: Mapping[str, Any], *, replays: int) -> Request:
+    """A POST of a JSON document."""
     headers = {"Content-Type": "application/json;charset=utf8"}
-    return Request("POST", url, headers, json.dumps(document).encode(), replays)
+    return Request("POST", url, headers, json.dumps(body).encode(), replays)
 
 
-def _reader(parse: Callable[[Response], T], action: str, permission: str | None = None) -> Callable[[Response], T]:
+def reader(parse: Callable[[Response], T], action: str, permission: str | None = None) -> Callable[[Response], T]:
+    """Read an answer by ``parse``; what is refused or malformed is raised as an ``ImsError``, with ``action`` in it."""
+
     def read(answer: Response) -> T:
         if not 200 <= answer.status < 300:
             raise refusal_of(answer, action, permission)
@@ -161,15 +125,16 @@ def _reader(parse: Callable[[Response], T], action: str, permission: str | None 
     return read
 
 
-def _document(answer: Response) -> dict[str, Any]:
-    document = document_of(answer)
-    if not isinstance(document, dict):
+def document(answer: Response) -> dict[str, Any]:
+    """The JSON object that an answer is; raises ``ValueError`` or ``TypeError``."""
+    found = document_of(answer)
+    if not isinstance(found, dict):
         raise TypeError("not a JSON object")
-    return document
+    return found
 
 
 def _word(answer: Response, key: str) -> str:
-    value = _document(answer)[key]
+    value = document(answer)[key]
     if not isinstance(value, str) or not value.strip():
         raise ValueError(f"{key} is empty")
     if len(value.strip()) > LONGEST_JOB_ID:
@@ -179,37 +144,3 @@ def _word(answer: Response, key: str) -> str:
 
 def _query_value(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _token(answer: Response) -> Token:
-    described = _document(answer)["token"]
-    value = answer.header("X-Subject-Token")
-    issued_at, expires_at = instant(described.get("issued_at")), instant(described["expires_at"])
-    if not value or not issued_at or not expires_at:
-        raise ValueError("no X-Subject-Token, issued_at or expires_at")
-    if not (value.isascii() and value.isprintable()):
-        raise ValueError("X-Subject-Token can be no header")
-    if not timedelta(0) < expires_at - issued_at < LONGEST_LIFE:
-        raise ValueError("expires_at is not after issued_at, or for ever")
-    endpoints = _image_endpoints(described.get("catalog") or ())
-    return Token(value, issued_at, expires_at, str(described["project"]["id"]), endpoints)
-
-
-def _image_endpoints(catalog: Any) -> dict[str, str]:
-    """The public addresses of IMS by region: service type ``image``, http(s) URLs without a version path."""
-    return {
-        str(endpoint.get("region") or endpoint.get("region_id")): str(endpoint["url"]).rstrip("/")
-        for service in catalog
-        if service.get("type") == "image"
-        for endpoint in service.get("endpoints", ())
-        if endpoint.get("interface") == "public" and _is_address(str(endpoint["url"]))
-    }
-
-
-def _is_address(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        is_web = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
-    return is_web and url.isascii() and url.isprintable() and " " not in url

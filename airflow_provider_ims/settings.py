@@ -10,14 +10,23 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, TypedDict
 from urllib.parse import quote, urlsplit
 
+from airflow_provider_ims.addresses import (
+    address,
+    console_root,
+    endpoint,
+    is_address,
+    is_header,
+    proxy_url,
+    without_user,
+)
+from airflow_provider_ims.credentials import AccessKey, Agency, Credentials, GivenToken, PasswordCredentials
 from airflow_provider_ims.errors import SettingsError
-from airflow_provider_ims.models import Credentials, Service, Token
+from airflow_provider_ims.models import Service, Token
 
-OTC_REGIONS = ("eu-de", "eu-nl", "eu-ch2")
 KNOWN_KEYS = (
     "region",
     "domain_name",
@@ -30,8 +39,20 @@ KNOWN_KEYS = (
     "console_url",
     "token_cache",
     "token_cache_dir",
+    "auth",
+    "security_token",
+    "agency_domain_name",
+    "agency_name",
 )
 """What ``extra`` may hold."""
+
+WAYS: Mapping[str, tuple[str, ...]] = {
+    "password": (),
+    "aksk": ("security_token",),
+    "token": (),
+    "agency": ("agency_domain_name", "agency_name"),
+}
+"""The values of ``auth``, and those keys that are of use with them alone."""
 
 DEFAULT_TIMEOUT = 30.0
 
@@ -78,7 +99,7 @@ class Settings:
             raise SettingsError(
                 f"Connection '{conn_id}': extra is no JSON object; give one such as {{\"region\": ...}}."
             )
-        return _Fields(conn_id, extra or {}).settings(login, password, _address(host, schema, port))
+        return _Fields(conn_id, extra or {}).settings(login, password, address(host, schema, port))
 
     def service(self, token: Token) -> Service:
         """Where this token's project finds IMS: the connection's host, else the catalog, else the region's pattern."""
@@ -99,21 +120,13 @@ class Settings:
         return re.sub(r"\{(\w+)\}", lambda field: quote(known[field[1]], safe="{}"), page)
 
 
-def console_root(region: str | None) -> str:
-    """Where the console of the clouds begins; the address of an image in it is not documented."""
-    if region is None or region in OTC_REGIONS:
-        return f"https://console.{'sc.' if region == 'eu-ch2' else ''}otc.t-systems.com/"
-    if region.startswith("cn-"):
-        return "https://console.huaweicloud.com/"
-    return f"https://console{'.eu' if region.startswith('eu-') else '-intl'}.huaweicloud.com/"
+_ACCOUNT = "the name (such as OTC-EU-DE-00000000001) of the account"
 
 
-def endpoint(service: str, region: str) -> str:
-    """The address of ``iam`` or ``ims`` by the clouds' pattern. Source: the page on regions and endpoints."""
-    if region == "eu-ch2":
-        return f"https://{'iam-pub' if service == 'iam' else service}.eu-ch2.sc.otc.t-systems.com"
-    domain = "otc.t-systems.com" if region in OTC_REGIONS else "myhuaweicloud.com"
-    return f"https://{service}.{region}.{domain}"
+class _Where(TypedDict):
+    iam_url: str
+    project_name: str | None
+    project_id: str | None
 
 
 class _Fields:
@@ -130,26 +143,71 @@ class _Fields:
             raise self.wrong("region", region, "give a region's id such as eu-de")
         iam_url = self.url("iam_endpoint", self.word("iam_endpoint"))
         project_name, project_id = self.word("project_name") or region, self.word("project_id")
-        if not (region or (iam_url and (project_name or project_id))):
+        auth = self.auth()
+        if not (region or (iam_url and (project_name or project_id or auth == "token"))):
             raise self.missing("region", "one such as eu-de (or iam_endpoint together with project_name or project_id)")
-        account = "the account's name, such as OTC-EU-DE-00000000001"
-        who = Credentials(
-            iam_url=re.sub(r"/+v3$", "", iam_url or endpoint("iam", region or "")),
-            domain_name=self.required("domain_name", self.word("domain_name"), account),
-            user_name=self.required("login", (login or "").strip(), "the IAM user's name"),
-            password=self.required("password", password, "the IAM user's password"),
-            project_name=project_name,
-            project_id=project_id,
-        )
+        if auth == "aksk" and not (region or host):
+            raise self.missing("region", "one such as eu-de, or the host of IMS: access keys come without a catalog")
+        iam_url = re.sub(r"/+v3$", "", iam_url or endpoint("iam", region or ""))
+        where: _Where = {"iam_url": iam_url, "project_name": project_name, "project_id": project_id}
+        who = self.credentials(auth, (login or "").strip(), password or "", where)
         host = self.url("host", host)
         return Settings(
             who, region, host, self.verify(), self.proxies(), self.timeout(), self.console_url(), *self.token_cache()
+        )
+
+    def auth(self) -> str:
+        auth = (self.word("auth") or "password").lower()
+        if auth not in WAYS:
+            raise self.wrong("auth", auth, f"give one of {', '.join(WAYS)}")
+        for way, keys in WAYS.items():
+            for key in keys:
+                if way != auth and key in self.extra:
+                    remedy = f"give auth = {way}, or leave {key} out"
+                    raise SettingsError(f"Connection '{self.conn_id}' has {key}, but auth is {auth!r}: {remedy}.")
+        return auth
+
+    def credentials(self, auth: str, login: str, password: str, where: _Where) -> Credentials:
+        if auth == "token":
+            if login:
+                raise self.wrong("login", login, "leave it blank: with auth = token the token is the password")
+            where["project_name"] = self.word("project_name")
+            return GivenToken(token=self.header("password", password, "the token"), **where)
+        if auth == "aksk":
+            key = self.header("login", login, "the access key (AK)")
+            secret = self.required("password", password.strip(), "the secret key (SK)")
+            token = self.word("security_token") and self.header(
+                "security_token", self.word("security_token"), "it whole"
+            )
+            return AccessKey(access_key=key, secret_key=secret, security_token=token, **where)
+        user = PasswordCredentials(
+            domain_name=self.required("domain_name", self.word("domain_name"), f"{_ACCOUNT} of the user"),
+            user_name=self.required("login", login, "the IAM user's name"),
+            password=self.required("password", password, "the IAM user's password"),
+            **where,
+        )
+        if auth == "password":
+            return user
+        account = f"{_ACCOUNT} whose agency it is"
+        return Agency(
+            assumed_by=replace(user.login, whole_domain=True),
+            domain_name=self.required("agency_domain_name", self.word("agency_domain_name"), account),
+            agency_name=self.required("agency_name", self.word("agency_name"), "the agency's name"),
+            **where,
         )
 
     def required(self, name: str, value: str | None, what: str) -> str:
         if not value:
             raise self.missing(name, what)
         return value
+
+    def header(self, name: str, value: str | None, what: str) -> str:
+        """A text that is sent as a header; what it holds is not shown."""
+        text = self.required(name, (value or "").strip(), what)
+        if not is_header(text):
+            remedy = f"give {what} as it was issued"
+            raise SettingsError(f"Connection '{self.conn_id}': {name} has characters that no header has; {remedy}.")
+        return text
 
     def word(self, key: str) -> str | None:
         value = self.extra.get(key)
@@ -161,9 +219,9 @@ class _Fields:
         if value is None:
             return None
         is_web = value.lower().startswith(("http://", "https://"))
-        if not is_web or not _is_address(value) or re.search(r"[\s@?#]", value):
+        if not is_web or not is_address(value) or re.search(r"[\s@?#]", value):
             service = "ims" if key == "host" else "iam"
-            raise self.wrong(key, _without_user(value), f"give an address such as {endpoint(service, 'eu-de')}")
+            raise self.wrong(key, without_user(value), f"give an address such as {endpoint(service, 'eu-de')}")
         return value.rstrip("/")
 
     def verify(self) -> bool | str:
@@ -185,10 +243,10 @@ class _Fields:
         remedy = 'give a proxy\'s URL, or an object such as {"https": "http://proxy.example:3128"}'
         if not isinstance(value, Mapping) or not all(isinstance(url, str) and url for url in value.values()):
             raise self.wrong("proxies", "set to something else", remedy)
-        found = {str(key).lower(): _proxy_url(url) for key, url in value.items()}
+        found = {str(key).lower(): proxy_url(url) for key, url in value.items()}
         if not all(url.startswith(("http://", "https://")) for url in found.values()):
             raise self.wrong("proxies", "not an HTTP proxy", f"SOCKS is not supported; {remedy}")
-        if not all(_is_address(url) for url in found.values()):
+        if not all(is_address(url) for url in found.values()):
             raise self.wrong("proxies", "not a URL", f"percent-encode user and password; {remedy}")
         return found
 
@@ -205,11 +263,11 @@ class _Fields:
     def console_url(self) -> str:
         value = self.word("console_url") or ""
         fixed = re.sub(rf"\{{({'|'.join(CONSOLE_FIELDS)})\}}", "", value)
-        is_web = value.lower().startswith(("https://", "http://")) and _is_address(value)
+        is_web = value.lower().startswith(("https://", "http://")) and is_address(value)
         if value and (not is_web or "@" in urlsplit(value).netloc or re.search(r"[\s{}]", fixed)):
             example = "https://console.example.com/ims/?region={region}#/image/{image_id}"
             remedy = f"give an address such as {example}, with {{{'}, {'.join(CONSOLE_FIELDS)}}} where they belong"
-            raise self.wrong("console_url", _without_user(value), remedy)
+            raise self.wrong("console_url", without_user(value), remedy)
         return value
 
     def token_cache(self) -> tuple[str, str | None]:
@@ -232,34 +290,6 @@ class _Fields:
 
     def wrong(self, key: str, value: object, remedy: str) -> SettingsError:
         return SettingsError(f"Connection '{self.conn_id}': {key} is {value!r:.200}; {remedy}.")
-
-
-def _address(host: str | None, schema: str | None, port: int | None) -> str | None:
-    if not (host or "").strip():
-        return None
-    address = host.strip() if host else ""
-    if "://" not in address:
-        address = f"{schema or 'https'}://{address}"
-    before_path, slashes, rest = address.partition("://")
-    netloc, slash, path = rest.partition("/")
-    return f"{before_path}{slashes}{netloc}:{port}{slash}{path}" if port else address
-
-
-def _is_address(url: str) -> bool:
-    """Whether a URL has a host and a port that can be read, and a user only in front of them."""
-    try:
-        parts = urlsplit(url)
-        return bool(parts.hostname) and parts.port != 0 and "@" not in url.partition(parts.netloc)[2]
-    except ValueError:
-        return False
-
-
-def _proxy_url(url: str) -> str:
-    return url if "://" in url else f"http://{url}"
-
-
-def _without_user(url: str) -> str:
-    return re.sub(r"^(.*?//)?.*@", r"\1***@", url, flags=re.DOTALL)
 
 
 def _json(value: str) -> object:

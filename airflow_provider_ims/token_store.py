@@ -17,7 +17,7 @@ import logging
 import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -25,14 +25,12 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
-from airflow_provider_ims.models import CLOCK_SKEW, Credentials, Token
+from airflow_provider_ims.credentials import Credentials
+from airflow_provider_ims.models import Token
 from airflow_provider_ims.shelves import PREFIX, Shelf
 from airflow_provider_ims.versions import known_fields
 
 log = logging.getLogger(__name__)
-
-FAILURE_LASTS = timedelta(minutes=15) + CLOCK_SKEW
-"""IAM locks an account for 15 minutes after five wrong log-ins, and counts them over 15 minutes."""
 
 COST = 12 * 1024
 """KiB of memory that each guess at the password takes of whoever has the records; with ``PASSES`` as OWASP advises."""
@@ -191,7 +189,7 @@ def _derived(login: Credentials, cost: int) -> tuple[bytes, bytes]:
     """What the names of a log-in's records are made of, and the key that seals them."""
     salt = hashlib.sha256(f"airflow-provider-ims {login.identity}".encode()).digest()
     slow = Argon2id(salt=salt, length=64, iterations=PASSES, lanes=1, memory_cost=cost)
-    secret = slow.derive(login.password.encode())
+    secret = slow.derive(login.secret.encode())
     return secret[:32], base64.urlsafe_b64encode(secret[32:])
 
 

@@ -136,7 +136,7 @@ def run(
                     case Request() if patience and not step.once:
                         reply = run(repeated(step, patience), send, 0.0, sleep)
                     case Request():
-                        reply = send(step)
+                        reply = send(step.as_sent())
                     case Pause():
                         sleep(step.seconds)
                     case _:
@@ -167,7 +167,7 @@ async def run_async(
                     case Request() if patience and not step.once:
                         reply = await run_async(repeated(step, patience), send, 0.0, sleep)
                     case Request():
-                        reply = await send(step)
+                        reply = await send(step.as_sent())
                     case Pause():
                         await sleep(step.seconds)
                     case _:

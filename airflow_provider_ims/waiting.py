@@ -13,7 +13,8 @@ from functools import partial
 from typing import Any
 
 from airflow_provider_ims import protocol
-from airflow_provider_ims.auth import Client, Conversation, Pause, jitter
+from airflow_provider_ims.auth import Conversation, Pause, jitter
+from airflow_provider_ims.client import Client
 from airflow_provider_ims.errors import (
     ImageUnusableError,
     ImsError,

@@ -19,7 +19,8 @@ from airflow_provider_ims.errors import ArgumentError, MalformedResponseError
 from airflow_provider_ims.models import Image, instant
 
 if TYPE_CHECKING:
-    from airflow_provider_ims.auth import Client, Conversation  # DAG files, which load this, need no more
+    from airflow_provider_ims.auth import Conversation  # DAG files, which load this, need no more
+    from airflow_provider_ims.client import Client
 
 IMAGE_TYPES = ("private", "gold", "shared", "market")
 """What ``__imagetype`` may be: one's own, the cloud's, another tenant's, and the market's (Huawei Cloud)."""

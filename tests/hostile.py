@@ -20,7 +20,7 @@ from airflow_provider_ims.transport import repeated
 from airflow_provider_ims.waiting import Watch
 from airflow_provider_ims.watching import ImageFilter, Told, told_of
 from tests.tries import Notebook
-from tests.world import World
+from tests.world import WAYS, World
 
 MOST_STEPS = 500
 LONGEST_ERROR = 3_000
@@ -54,6 +54,11 @@ def _asked(make: Callable[..., Any], world: World) -> Conversation[Any]:
     return (yield from world.client.ask(make))
 
 
+def _logged_in(auth: str, world: World) -> Conversation[Any]:
+    client = world.another_client(auth=auth)
+    return (yield from client.ask(partial(protocol.get_image, image_id="i1")))
+
+
 def _pages(world: World) -> Conversation[None]:
     marker = None
     for _ in range(3):
@@ -63,6 +68,7 @@ def _pages(world: World) -> Conversation[None]:
 
 CONVERSATIONS: dict[str, Callable[[World], Conversation[Any]]] = {
     "log in": lambda world: world.client.token(),
+    **{f"log in by {auth}": partial(_logged_in, auth) for auth in WAYS},
     "copy alone": partial(_asked, partial(protocol.copy_image, image_id=PLAIN_IMAGE, name="copy")),
     "job": partial(_asked, partial(protocol.get_job, job_id="j1")),
     "job by image": partial(_asked, partial(protocol.get_job, job_id="image:i1")),
@@ -81,11 +87,11 @@ CONVERSATIONS: dict[str, Callable[[World], Conversation[Any]]] = {
 def converse(name: str, answers: Iterable[Response]) -> object:
     """Carry a conversation out with a cloud that says these things, one after the other, and is not there any more.
 
-    Returns the value or the ``ImsError``; fails where it ends in anything else, or not at all. All but ``log in`` have
-    logged in before.
+    Returns the value or the ``ImsError``; fails where it ends in anything else, or not at all. All but those that
+    ``log in`` have logged in before.
     """
     world = World()
-    if name != "log in":
+    if not name.startswith("log in"):
         world.perform(world.client.token())
     left = iter(answers)
     conversation = CONVERSATIONS[name](world)
@@ -112,7 +118,7 @@ def converse(name: str, answers: Iterable[Response]) -> object:
 def _answered(world: World, step: Any, left: Any) -> Any:
     match step:
         case Request():
-            str(step.url).encode()
+            str(step.as_sent().url).encode()
             for answer in left:
                 return answer
             raise ConnectError("No connection.")

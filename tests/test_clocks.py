@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_ims.auth import Client
+from airflow_provider_ims.client import Client
 from airflow_provider_ims.errors import JobTimeoutError, LoginRefusedError
 from airflow_provider_ims.simulator.faults import Fault
 from airflow_provider_ims.triggers import SOONEST_RETURN

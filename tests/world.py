@@ -7,20 +7,22 @@ import atexit
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 
 from airflow_provider_ims import protocol
-from airflow_provider_ims.auth import Client, Conversation, Pause, Step
+from airflow_provider_ims.auth import Conversation, Pause, Step
+from airflow_provider_ims.client import Client
 from airflow_provider_ims.errors import ConnectError, ImsError, ResponseLostError
 from airflow_provider_ims.models import Image, Request, Response, Service
 from airflow_provider_ims.protocol import Call
 from airflow_provider_ims.settings import Settings
 from airflow_provider_ims.shelves import Files, Shelf
 from airflow_provider_ims.simulator.cloud import Cloud
+from airflow_provider_ims.simulator.connection import connection_to
 from airflow_provider_ims.simulator.seeds import PLAIN_IMAGE
 from airflow_provider_ims.simulator.settings import Settings as CloudSettings
 from airflow_provider_ims.token_store import TokenStore
@@ -31,6 +33,9 @@ T = TypeVar("T")
 ADDRESS = "https://cloud.invalid"
 COPY: Callable[[Service], Call[str]] = partial(protocol.copy_image, image_id=PLAIN_IMAGE, name="copy")
 LOOK: Callable[[Service], Call[Image]] = partial(protocol.get_image, image_id=PLAIN_IMAGE)
+WAYS = ("password", "aksk", "token", "agency")
+"""All the ways to log in."""
+
 both_drivers = pytest.mark.parametrize("world", ["thread", "loop"], indirect=True)
 """For what a driver could spoil, once in a thread and once on a loop: the conversations are the same ones in both."""
 
@@ -62,17 +67,25 @@ class World:
         self.requests: list[Request] = []
         self.client = self.another_client(directory)
 
-    def another_client(self, directory: Path | None = None, *beyond: Shelf, **fields: Any) -> Client:
+    def another_client(
+        self, directory: Path | None = None, *beyond: Shelf, auth: str = "password", **fields: Any
+    ) -> Client:
         """The client of another process: it shares cloud, clock, the host's ``directory`` and what is ``beyond``."""
-        cloud = self.cloud.settings
-        extra = {"region": cloud.region, "domain_name": cloud.domain_name, "iam_endpoint": f"{ADDRESS}/v3"}
-        connection = {"login": cloud.user_name, "password": cloud.password, "host": ADDRESS, "extra": extra} | fields
-        return Client(
-            Settings.of("ims_default", **connection),
-            token_store(directory, *beyond),
-            lambda: self.now,
-            lambda: self.elapsed,
-        )
+        tokens = token_store(directory, *beyond)
+        return Client(self.connected(auth, **fields), tokens, lambda: self.now, lambda: self.elapsed)
+
+    def connected(self, auth: str = "password", **fields: Any) -> Settings:
+        """A connection that logs in this way; ``more`` goes into its extra."""
+        token = self.given_token if auth == "token" else ""
+        connection = connection_to(ADDRESS, self.cloud.settings, auth, token)
+        del connection["conn_type"]
+        connection["extra"] |= fields.pop("more", {})
+        return Settings.of("ims_default", **connection | fields)
+
+    @cached_property
+    def given_token(self) -> str:
+        """One that somebody else has got."""
+        return self.cloud.issue_token()
 
     def perform(self, conversation: Conversation[T], patience: float = 0.0) -> T:
         if self.on_loop:
@@ -146,7 +159,7 @@ class World:
         """Do what one step of a conversation asks for."""
         match step:
             case Request():
-                return self._send(step)
+                return self._send(step.as_sent())
             case Pause():
                 return self._sleep(step.seconds)
             case _:

@@ -18,7 +18,6 @@ from airflow_provider_ims.hooks.base import ImsBaseHook
 from airflow_provider_ims.hooks.connection import airflow_home
 from airflow_provider_ims.idempotency import Order, account
 from airflow_provider_ims.models import Image, Job, JobStatus
-from airflow_provider_ims.settings import Settings
 from airflow_provider_ims.waiting import Watch
 
 log = logging.getLogger(__name__)
@@ -73,7 +72,7 @@ def copy(args: Namespace) -> int:
         enterprise_project_id=args.enterprise_project_id,
     )
     with ImsBaseHook(args.conn_id) as hook:
-        notes = notes_of(order, hook.client.settings)
+        notes = notes_of(order, hook)
         job_id, order = begin(args, hook, order, notes)
         image = wait(args, hook, job_id, order) if args.wait else None
         found = seen(hook, job_id, image)
@@ -81,10 +80,11 @@ def copy(args: Namespace) -> int:
     return 1 if found.status is JobStatus.FAIL else 0
 
 
-def notes_of(order: Order, settings: Settings) -> FileNotes:
+def notes_of(order: Order, hook: ImsBaseHook) -> FileNotes:
     """The notes of this order in this project: the same order in another one is another copy."""
-    who = settings.credentials
-    place = f"{who.iam_url} {who.domain_name} {who.project} {settings.region} {settings.ims_url}"
+    settings, who = hook.client.settings, hook.client.settings.credentials
+    account = who.account or hook.perform(hook.client.token()).project_id
+    place = f"{who.iam_url} {account} {who.project} {settings.region} {settings.ims_url}"
     asked = {"name": order.name, "cmk_id": (order.cmk_id or "").lower() or None}
     return FileNotes(airflow_home() / "ims-copies", f"{place} {order.image_id} {order.key}", asked)
 

@@ -12,7 +12,8 @@ from yarl import URL
 
 from airflow_provider_ims import protocol
 from airflow_provider_ims.arguments import check_image_id, check_job_id
-from airflow_provider_ims.auth import Client, Conversation
+from airflow_provider_ims.auth import Conversation
+from airflow_provider_ims.client import Client
 from airflow_provider_ims.errors import ImsError
 from airflow_provider_ims.hooks.connection import (
     PATIENCE,

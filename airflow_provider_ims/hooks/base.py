@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property, partial
 from http.cookiejar import DefaultCookiePolicy
 from types import TracebackType
@@ -19,7 +20,8 @@ from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError
 
 from airflow_provider_ims import protocol
 from airflow_provider_ims.arguments import check_copy, check_image_id, check_job_id
-from airflow_provider_ims.auth import Client, Conversation
+from airflow_provider_ims.auth import Conversation
+from airflow_provider_ims.client import Client
 from airflow_provider_ims.errors import ImsError, MalformedResponseError, ResponseLostError
 from airflow_provider_ims.hooks.connection import (
     PATIENCE,
@@ -37,6 +39,7 @@ from airflow_provider_ims.hooks.connection import (
     untrusted,
 )
 from airflow_provider_ims.models import Image, Job, Request, Response
+from airflow_provider_ims.settings import Settings
 from airflow_provider_ims.transport import run
 
 if TYPE_CHECKING:
@@ -139,7 +142,14 @@ class ImsBaseHook(BaseHook):
 
     @cached_property
     def client(self) -> Client:
-        """Who asks which cloud. Reads the Airflow connection once; raises ``SettingsError``."""
+        """Who asks which cloud. Reads the Airflow connection once, and when it is refused; raises ``SettingsError``."""
+        return replace(self._read_connection(), look_again=self._look_again)
+
+    def _look_again(self) -> Settings:
+        self.client = replace(self._read_connection(), look_again=self._look_again)
+        return self.client.settings
+
+    def _read_connection(self) -> Client:
         try:
             connection = self.get_connection(self.ims_conn_id)
         except AirflowNotFoundException:

@@ -22,8 +22,9 @@ class ConnectionCheck:
     """What was found; what is None was not reached. ``advice`` and ``error``: what failed and what to
     mend, and the name of its class, where something did.
 
-    ``token_expires_at``: such as ``2026-11-26 08:00 UTC``. ``quota_advice``: why the quota cannot be seen, where it
-    cannot; ``cache_advice``: why tokens are not shared, where they are not; the connection works all the same.
+    ``user``: who logs in, and in which way. ``token_expires_at``: such as ``2026-11-26 08:00 UTC``; with an access key
+    there is none. ``quota_advice``: why the quota cannot be seen, where it cannot; ``cache_advice``: why tokens are not
+    shared, where they are not; the connection works all the same.
     """
 
     conn_id: str
@@ -44,11 +45,10 @@ class ConnectionCheck:
     def __str__(self) -> str:
         if not self.iam:
             return str(self.advice)
-        if not self.token_expires_at:
+        if not self.project_id:
             return f"Log-in at IAM {self.iam} as {self.user} failed: {self.advice}"
-        logged_in = (
-            f"Log-in at IAM {self.iam} works, as {self.user}, project {self.project_id}, until {self.token_expires_at}"
-        )
+        until = f", until {self.token_expires_at}" if self.token_expires_at else ""
+        logged_in = f"Log-in at IAM {self.iam} works, as {self.user}, project {self.project_id}{until}"
         if self.private_images is None:
             return f"{logged_in}; but IMS{f' at {self.ims}' if self.ims else ''} failed: {self.advice}"
         seen = f"{logged_in}; IMS at {self.ims} works and shows {self.private_images} private images"
@@ -91,10 +91,10 @@ def _impatient(hook: ImsBaseHook) -> Iterator[None]:
 def _check(hook: ImsBaseHook, found: dict[str, Any]) -> None:
     client = hook.client
     who = client.settings.credentials
-    found |= {"iam": who.iam_url, "user": f"{who.domain_name}/{who.user_name}"}
+    found |= {"iam": who.iam_url, "user": who.user}
     token = hook.perform(client.new_token())
-    found |= {"token_expires_at": f"{token.expires_at:%Y-%m-%d %H:%M} UTC", "project_id": token.project_id}
-    found |= {"cache_advice": client.tokens.trouble}
+    found |= {"project_id": token.project_id, "cache_advice": client.tokens.trouble}
+    found |= {"token_expires_at": f"{token.expires_at:%Y-%m-%d %H:%M} UTC"} if token.value else {}
     found |= {"ims": client.settings.service(token).url}
     found |= {"private_images": sum(1 for _ in hook.list_images(__imagetype="private"))}
     try:

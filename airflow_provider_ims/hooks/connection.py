@@ -15,7 +15,7 @@ import certifi
 from requests.utils import get_environ_proxies, select_proxy
 
 from airflow_provider_ims import __version__
-from airflow_provider_ims.auth import Client
+from airflow_provider_ims.client import Client
 from airflow_provider_ims.errors import ConnectError, ImsError, MalformedResponseError, ResponseLostError, SettingsError
 from airflow_provider_ims.hooks.variables import Variables
 from airflow_provider_ims.models import Request

@@ -16,7 +16,7 @@ import aiohttp
 from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
 from airflow.sdk.exceptions import AirflowNotFoundException
 
-from airflow_provider_ims.auth import Client
+from airflow_provider_ims.client import Client
 from airflow_provider_ims.errors import ConnectError, SettingsError, UnavailableError
 from airflow_provider_ims.hooks.connection import USER_AGENT, ca_stamp, client_of, no_connection, proxy_of, tls_of
 from airflow_provider_ims.transport import Pace

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import requests
@@ -9,7 +11,7 @@ from airflow.providers.http.hooks.http import HttpHook
 
 from airflow_provider_ims.hooks.base import ImsBaseHook
 from airflow_provider_ims.hooks.connection import PATIENCE, proxy_of
-from airflow_provider_ims.models import Service, Token
+from airflow_provider_ims.models import Request, Service
 
 
 class ImsHook(ImsBaseHook, HttpHook):
@@ -35,7 +37,7 @@ class ImsHook(ImsBaseHook, HttpHook):
     def get_conn(
         self, headers: dict[Any, Any] | None = None, extra_options: dict[str, Any] | None = None
     ) -> requests.Session:
-        """A session for IMS calls that this hook has no method for: it sends the token, to IMS alone.
+        """A session for IMS calls that this hook has no method for: it sends the token, or signs, for IMS alone.
 
         ``HttpHook.run`` uses it too. Nothing is repeated, and a refused token is not renewed.
         """
@@ -44,7 +46,7 @@ class ImsHook(ImsBaseHook, HttpHook):
         session = self._new_session()
         proxy = proxy_of(self.client.settings, service.url)
         session.proxies = {"http": proxy, "https": proxy} if proxy else {}
-        session.auth = _TokenAuth(service, token)
+        session.auth = _Auth(service, partial(self.client.authorized, token=token))
         session.headers.update(headers or {})
         self.base_url, self._base_url_initialized = service.url, True
         options = {"timeout": self.client.settings.timeout, "allow_redirects": False}
@@ -59,13 +61,16 @@ class ImsHook(ImsBaseHook, HttpHook):
         return session
 
 
-class _TokenAuth(requests.auth.AuthBase):
-    """Adds the token to requests for the image service, and to no other."""
+class _Auth(requests.auth.AuthBase):
+    """Adds the token, or the signature, to requests for the image service, and to no other."""
 
-    def __init__(self, service: Service, token: Token) -> None:
-        self._address, self._token = f"{service.url}/", token
+    def __init__(self, service: Service, authorized: Callable[[Request], Request]) -> None:
+        self._address, self._authorized = f"{service.url}/", authorized
 
     def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
         if (r.url or "").startswith(self._address):
-            r.headers["X-Auth-Token"] = self._token.value
+            body = r.body.encode() if isinstance(r.body, str) else r.body or b""
+            sent = self._authorized(Request(r.method or "GET", r.url or "", body=body))
+            r.url = sent.url
+            r.headers.update(sent.headers)
         return r

@@ -1,6 +1,7 @@
 """The simulated cloud from the command line: ``python -m airflow_provider_ims.simulator``.
 
-Every setting is a flag. Prints where it listens, the Airflow connection to paste and the images there are.
+Every setting is a flag. Prints where it listens, the Airflow connection to paste, the images there are, and a
+connection for each other way to log in.
 Ends on Ctrl-C.
 """
 
@@ -90,8 +91,11 @@ async def _serve(cloud: Cloud, host: str, port: int) -> None:
 
 
 def _announce(cloud: Cloud, url: str) -> None:
-    lines = [f"IAM and IMS simulated at {url}", json.dumps(connection_to(url, cloud.settings))]
+    settings, token = cloud.settings, cloud.issue_token()
+    lines = [f"IAM and IMS simulated at {url}", json.dumps(connection_to(url, settings))]
     lines += [f"{image['id']}  {image['name']}  {image['__description']}".rstrip() for image in cloud.images()]
+    lines += ["The other ways to log in:"]
+    lines += [json.dumps(connection_to(url, settings, auth, token)) for auth in ("aksk", "agency", "token")]
     sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.flush()
 

@@ -16,10 +16,10 @@ from airflow_provider_ims.models import Request, Response
 from airflow_provider_ims.simulator import errors
 from airflow_provider_ims.simulator.faults import Fault, FaultBook, spoil
 from airflow_provider_ims.simulator.gate import pass_on
-from airflow_provider_ims.simulator.identity import take_token
+from airflow_provider_ims.simulator.identity import issue, take_token
 from airflow_provider_ims.simulator.images import image_document, status_of
 from airflow_provider_ims.simulator.jobs import job_document
-from airflow_provider_ims.simulator.nouns import Account, CopyJob, StoredImage
+from airflow_provider_ims.simulator.nouns import Account, CopyJob, StoredImage, StoredKey
 from airflow_provider_ims.simulator.routes import Route, find_route
 from airflow_provider_ims.simulator.settings import Settings
 from airflow_provider_ims.simulator.state import State
@@ -81,7 +81,8 @@ class Cloud:
     @property
     def counters(self) -> Counter[str]:
         """What happened how often: ``METHOD route`` for each request, connections (those that a request came on),
-        log_ins_accepted, log_ins_refused, log_ins_locked, tokens_issued, copies_accepted.
+        log_ins_accepted, log_ins_refused, log_ins_locked, signatures_refused, signatures_locked, tokens_issued,
+        copies_accepted.
         """
         return self.state.counters
 
@@ -152,10 +153,21 @@ class Cloud:
                 token.revoked = True
             return len(standing)
 
+    def issue_token(self) -> str:
+        """A token of the user for its project, as somebody else would have got it."""
+        with self._lock:
+            account = self.state.accounts[0]
+            return issue(self.state, account, account.projects[0], domain_scope=False).value
+
     def add_account(self, account: Account) -> None:
         """Let one more user exist."""
         with self._lock:
             self.state.more_accounts.append(account)
+
+    def add_key(self, key: StoredKey) -> None:
+        """Let one more access key exist, in the place of one of the same name."""
+        with self._lock:
+            self.state.more_keys[key.access_key] = key
 
     def add_image(self, name: str, **more: Any) -> StoredImage:
         """Let one more image exist, owned by the user's project. ``more`` are fields of ``StoredImage``."""

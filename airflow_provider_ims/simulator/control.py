@@ -57,7 +57,7 @@ def _revoke(cloud: Cloud, _asked: Any) -> Document:
 
 
 def _show_settings(cloud: Cloud, _asked: Any) -> Document:
-    return {each.name: getattr(cloud.settings, each.name) for each in fields(Settings) if each.name != "password"}
+    return {each.name: getattr(cloud.settings, each.name) for each in fields(Settings) if each.repr}
 
 
 def _change(cloud: Cloud, asked: Any) -> Document:

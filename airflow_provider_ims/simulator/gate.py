@@ -8,7 +8,9 @@ from datetime import timedelta
 from airflow_provider_ims.models import Response
 from airflow_provider_ims.simulator import errors
 from airflow_provider_ims.simulator.identity import admit_to_ims
+from airflow_provider_ims.simulator.nouns import IssuedToken
 from airflow_provider_ims.simulator.routes import Route
+from airflow_provider_ims.simulator.signatures import admit, is_signed
 from airflow_provider_ims.simulator.state import State
 from airflow_provider_ims.simulator.wire import Call
 
@@ -24,10 +26,19 @@ def pass_on(state: State, route: Route | None, call: Call) -> Response:
     if route.service == "iam":
         _limit_iam(state)
         return route.answer(state, call)
-    token = admit_to_ims(state, call.headers.get("x-auth-token"))
+    token = _admit(state, call)
     _limit_ims(state, token.account.user_id)
     _permit(state, route)
     return route.answer(state, replace(call, token=token))
+
+
+def _admit(state: State, call: Call) -> IssuedToken:
+    if not is_signed(call):
+        return admit_to_ims(state, call.headers.get("x-auth-token"))
+    token = admit(state, call)
+    if token.project is None or not token.project.is_in(state.settings.region):
+        raise errors.gateway("APIGW.0310")
+    return token
 
 
 def _over_limit(state: State, key: str, limit: int) -> bool:

@@ -9,6 +9,7 @@ from airflow_provider_ims.simulator import errors
 from airflow_provider_ims.simulator.identity import admit_to_iam, log_in, standing
 from airflow_provider_ims.simulator.ims import image_versions
 from airflow_provider_ims.simulator.nouns import Account, IssuedToken, Project
+from airflow_provider_ims.simulator.signatures import admit, is_signed
 from airflow_provider_ims.simulator.state import State, fixed_id
 from airflow_provider_ims.simulator.wire import Call, fields_of, json_response, micro_stamp
 
@@ -16,9 +17,9 @@ BODY_LIMIT = 32 * 1024
 
 
 def create_token(state: State, call: Call) -> Response:
-    """POST /v3/auth/tokens: a password log-in."""
+    """POST /v3/auth/tokens: a log-in by password or by agency."""
     try:
-        token = log_in(state, _auth_of(call))
+        token = log_in(state, _auth_of(call), call.headers.get("x-auth-token"))
     except errors.Refusal as refusal:
         if refusal.status in (401, 403):
             state.counters["log_ins_refused"] += 1
@@ -71,12 +72,25 @@ def show_catalog(state: State, call: Call) -> Response:
 
 def list_projects(state: State, call: Call) -> Response:
     """GET /v3/auth/projects and GET /v3/projects: what the caller can reach."""
-    token = admit_to_iam(state, call.headers.get("x-auth-token"))
+    token = _caller(state, call)
     documents = [_project_row(call, token.account, project) for project in token.account.projects]
     wanted = {key: call.query[key] for key in ("name", "domain_id", "parent_id") if key in call.query}
     found = [row for row in documents if all(row[key] == value for key, value in wanted.items())]
     links = {"self": f"{call.base_url}{call.path}", "previous": None, "next": None}
     return json_response(200, {"links": links, "projects": _page(found, call)})
+
+
+def show_project(state: State, call: Call) -> Response:
+    """GET /v3/projects/{project_id}."""
+    account = _caller(state, call).account
+    for project in account.projects:
+        if project.id == call.params["project_id"]:
+            return json_response(200, {"project": _project_row(call, account, project)})
+    raise errors.iam("IAM.0004", "Could not find project.")
+
+
+def _caller(state: State, call: Call) -> IssuedToken:
+    return admit(state, call) if is_signed(call) else admit_to_iam(state, call.headers.get("x-auth-token"))
 
 
 def _page(rows: list[dict[str, Any]], call: Call) -> list[dict[str, Any]]:
@@ -117,12 +131,16 @@ def _token_document(token: IssuedToken) -> dict[str, Any]:
     domain = {"id": account.domain_id, "name": account.domain_name}
     user = {"id": account.user_id, "name": account.user_name, "domain": domain, "password_expires_at": None}
     document: dict[str, Any] = {
-        "methods": ["password"],
+        "methods": ["assume_role" if token.assumed_by else "password"],
         "issued_at": micro_stamp(token.issued_at),
         "expires_at": micro_stamp(token.expires_at),
         "user": user,
         "roles": [{"id": "0", "name": role} for role in account.roles],
     }
+    if token.assumed_by:
+        by = token.assumed_by
+        whose = {"id": by.domain_id, "name": by.domain_name}
+        document["assumed_by"] = {"user": {"id": by.user_id, "name": by.user_name, "domain": whose}}
     if token.project is not None:
         document["project"] = {"id": token.project.id, "name": token.project.name, "domain": domain}
     elif token.domain_scope:

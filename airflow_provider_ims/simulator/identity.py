@@ -13,11 +13,14 @@ from airflow_provider_ims.simulator.wire import fields_of
 Standing = Literal["missing", "unknown", "expired", "revoked", "good"]
 
 
-def log_in(state: State, auth: dict[str, Any]) -> IssuedToken:
-    """Check a password log-in and issue its token. Raises Refusal."""
+def log_in(state: State, auth: dict[str, Any], token: str | None = None) -> IssuedToken:
+    """Check a log-in by password, or by agency with a user's ``token``, and issue its token. Raises Refusal."""
+    methods = fields_of(auth, "identity").get("methods")
+    if methods == ["assume_role"]:
+        return _assume(state, auth, admit_to_iam(state, token))
     user = fields_of(auth, "identity", "password", "user")
-    if fields_of(auth, "identity").get("methods") != ["password"]:
-        raise errors.iam("IAM.0073", "Only the method password is simulated.")
+    if methods != ["password"]:
+        raise errors.iam("IAM.0073", "Only the methods password and assume_role are simulated.")
     if not isinstance(user.get("password"), str) or not (user.get("id") or (user.get("name") and user.get("domain"))):
         raise errors.iam("IAM.0072", "A property is missing in the request body: user name and domain, and password.")
     account = _find_account(state, user)
@@ -29,7 +32,24 @@ def log_in(state: State, auth: dict[str, Any]) -> IssuedToken:
     domain = fields_of(scope, "domain")
     if project is None and "domain" in scope and not account.is_in_domain(domain):
         raise errors.iam("IAM.0001", state.settings.wrong_password_message)
-    return _issue(state, account, project, "domain" in scope and project is None)
+    return issue(state, account, project, "domain" in scope and project is None)
+
+
+def _assume(state: State, auth: dict[str, Any], user: IssuedToken) -> IssuedToken:
+    wanted, agency = fields_of(auth, "identity", "assume_role"), state.agency
+    name = wanted.get("agency_name") or wanted.get("xrole_name")
+    domain = {key: wanted[f"domain_{key}"] for key in ("name", "id") if f"domain_{key}" in wanted}
+    if not name or not domain:
+        raise errors.iam("IAM.0072", "A property is missing in the request body: agency name and domain.")
+    if name != state.settings.agency_name or not agency.is_in_domain(domain):
+        raise errors.iam("IAM.0004", f"Could not find agency: {name}.")
+    if "te_agency" not in user.account.roles or user.assumed_by:
+        raise errors.iam("IAM.0003")
+    scope = fields_of(auth, "scope")
+    project = _scoped_project(state, agency, fields_of(scope, "project")) if "project" in scope else None
+    token = issue(state, agency, project, project is None)
+    token.assumed_by = user.account
+    return token
 
 
 def _find_account(state: State, user: dict[str, Any]) -> Account | None:
@@ -72,7 +92,8 @@ def _scoped_project(state: State, account: Account, wanted: dict[str, Any]) -> P
     raise errors.iam(code)
 
 
-def _issue(state: State, account: Account, project: Project | None, domain_scope: bool) -> IssuedToken:
+def issue(state: State, account: Account, project: Project | None, domain_scope: bool) -> IssuedToken:
+    """Issue a token, from now until its lifetime ends."""
     now = state.now()
     ends = now + timedelta(seconds=state.settings.token_lifetime)
     token = IssuedToken(state.fresh_token(), account, project, domain_scope, now, ends)

@@ -43,9 +43,24 @@ class Account:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class StoredKey:
+    """An access key of an account. ``security_token`` and ``expires_at``: of a temporary one."""
+
+    access_key: str
+    secret_key: str = field(repr=False)
+    account: Account
+    security_token: str = field(default="", repr=False)
+    expires_at: datetime | None = None
+    enabled: bool = True
+
+
 @dataclass(slots=True)
 class IssuedToken:
-    """A token: whose, for what, until when. Neither ``project`` nor ``domain`` scope: both are empty."""
+    """A token: whose, for what, until when. Neither ``project`` nor ``domain`` scope: both are empty.
+
+    ``assumed_by``: the user who works by an agency.
+    """
 
     value: str = field(repr=False)
     account: Account
@@ -54,6 +69,7 @@ class IssuedToken:
     issued_at: datetime
     expires_at: datetime
     revoked: bool = False
+    assumed_by: Account | None = None
 
 
 @dataclass(slots=True)

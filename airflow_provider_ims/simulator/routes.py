@@ -48,6 +48,7 @@ ROUTES: tuple[Route, ...] = (
     Route("catalog", "iam", GET, "/v3/auth/catalog", iam.show_catalog),
     Route("projects", "iam", GET, "/v3/auth/projects", iam.list_projects),
     Route("projects", "iam", GET, "/v3/projects", iam.list_projects),
+    Route("projects", "iam", GET, "/v3/projects/{project_id}", iam.show_project),
     Route("versions", "iam", GET, "/", iam.list_versions),
     Route("versions", "iam", GET, "/v3/?", iam.show_version),
     Route("copy", "ims", POST, "/v1/cloudimages/{image_id}/copy", copy_image, "ims:images:copy"),

@@ -24,6 +24,13 @@ class Settings:
     user_name: str = _setting("ims-operator", "name of the one user there is at the start")
     password: str = field(default="simulator-only", repr=False, metadata={"doc": "its password"})
     domain_name: str = _setting("OTC-SIMULATOR", "name of the account (domain) it belongs to")
+    access_key: str = _setting("AKSIMULATOR000000001", "its access key")
+    secret_key: str = field(
+        default="simulator-only-secret-key", repr=False, metadata={"doc": "the secret key that goes with it"}
+    )
+    agency_name: str = _setting("ims-agency", "agency by which a user of another account may work in this account")
+    agency_user_name: str = _setting("partner", "name of that user, who has the same password")
+    agency_user_domain_name: str = _setting("OTC-PARTNER", "name of the account (domain) that user belongs to")
     region: str = _setting("eu-de", "region of the image service")
     project_name: str = _setting("eu-de", "name of its project; a sub-project is named REGION_NAME")
     project_id: str = _setting("0215ef11e49d4743be23dd97a1561e91", "id of its project")
@@ -37,6 +44,9 @@ class Settings:
     lockout_attempts: int = _setting(5, "wrong passwords within lockout_window that lock the user")
     lockout_window: float = _setting(900.0, "how long a wrong password is remembered")
     lockout_seconds: float = _setting(900.0, "how long a locked user stays locked")
+    clock_skew: float = _setting(900.0, "how far the time of a signature may be from the cloud's")
+    key_failures: int = _setting(5, "signatures that may fail one after the other; one more locks the access key")
+    key_lock_seconds: float = _setting(300.0, "how long a locked access key stays locked")
     iam_error_shape: Literal["keystone", "table"] = _setting(
         "keystone", "error bodies of IAM: error.code, or error_code"
     )

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
-from airflow_provider_ims.simulator.nouns import Account, CopyJob, IssuedToken, Project, StoredImage
+from airflow_provider_ims.simulator.nouns import Account, CopyJob, IssuedToken, Project, StoredImage, StoredKey
 from airflow_provider_ims.simulator.seeds import KEY_STATES, KeyState, seed_images
 from airflow_provider_ims.simulator.settings import Settings
 
@@ -29,6 +29,9 @@ class State:
         self.settings = settings
         self.clock = clock
         self.more_accounts: list[Account] = []
+        self.more_keys: dict[str, StoredKey] = {}
+        self.key_failures: dict[str, int] = {}
+        self.keys_locked_until: dict[str, datetime] = {}
         self.tokens: dict[str, IssuedToken] = {}
         self.wrong_passwords: dict[str, list[datetime]] = {}
         self.locked_until: dict[str, datetime] = {}
@@ -46,13 +49,38 @@ class State:
 
     @property
     def accounts(self) -> list[Account]:
-        """The user of the settings, then the added ones."""
+        """The user of the settings, the one of another account who may assume the agency, then the added ones."""
         chosen = self.settings
-        projects = [Project(chosen.project_id, chosen.project_name)]
-        projects += [Project(fixed_id("project", name), name) for name in chosen.more_projects]
-        user_id, domain_id = fixed_id("user", chosen.user_name), fixed_id("domain", chosen.domain_name)
-        first = Account(user_id, chosen.user_name, chosen.password, domain_id, chosen.domain_name, tuple(projects))
-        return [first, *self.more_accounts]
+        partner = self._account(chosen.agency_user_name, chosen.agency_user_domain_name, (), ("te_agency",))
+        return [self._account(chosen.user_name, chosen.domain_name, self._projects()), partner, *self.more_accounts]
+
+    @property
+    def agency(self) -> Account:
+        """Whom a user becomes who assumes the agency; nobody logs in as that."""
+        name = f"{self.settings.domain_name}/{self.settings.agency_name}"
+        return self._account(name, self.settings.domain_name, self._projects())
+
+    def key(self, access_key: str) -> StoredKey | None:
+        """The access key of that name, if there is one."""
+        chosen = self.settings
+        if access_key == chosen.access_key and access_key not in self.more_keys:
+            return StoredKey(access_key, chosen.secret_key, self.accounts[0])
+        return self.more_keys.get(access_key)
+
+    def _projects(self) -> tuple[Project, ...]:
+        chosen = self.settings
+        more = [Project(fixed_id("project", name), name) for name in chosen.more_projects]
+        return (Project(chosen.project_id, chosen.project_name), *more)
+
+    def _account(
+        self,
+        user_name: str,
+        domain_name: str,
+        projects: tuple[Project, ...],
+        roles: tuple[str, ...] = ("te_admin", "ims_adm"),
+    ) -> Account:
+        ids = fixed_id("user", user_name), fixed_id("domain", domain_name)
+        return Account(ids[0], user_name, self.settings.password, ids[1], domain_name, projects, roles)
 
     def fresh_id(self, kind: str) -> str:
         """32 hex digits that nothing else has."""

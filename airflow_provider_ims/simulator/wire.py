@@ -35,7 +35,10 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request, taken apart. ``params`` come from the path; ``token`` is set once the gateway has let it in."""
+    """One request, taken apart. ``params`` come from the path; ``token`` is set once the gateway has let it in.
+
+    ``target``: path and query as they were sent.
+    """
 
     method: str
     path: str
@@ -44,6 +47,7 @@ class Call:
     body: bytes
     base_url: str
     request_id: str
+    target: str = ""
     params: Mapping[str, str] = field(default_factory=dict)
     token: IssuedToken | None = None
     fate: Fault | None = None
@@ -55,7 +59,8 @@ class Call:
         query = dict(parse_qsl(url.query, keep_blank_values=True))
         headers = {name.lower(): value for name, value in request.headers.items()}
         base_url = f"{url.scheme}://{url.netloc}"
-        return cls(request.method, unquote(url.path), query, headers, request.body, base_url, request_id)
+        target = f"{url.path}?{url.query}"
+        return cls(request.method, unquote(url.path), query, headers, request.body, base_url, request_id, target)
 
     def document(self) -> object:
         """The JSON value in the body. Raises ValueError."""

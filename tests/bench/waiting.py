@@ -68,8 +68,9 @@ def conn_id(load: Load, number: int) -> str:
 def undo_choice(load: Load) -> None:
     """Take one choice back, in this process."""
     from airflow_provider_ims import waiting
+    from airflow_provider_ims.credentials import Credentials
     from airflow_provider_ims.hooks import connection
-    from airflow_provider_ims.models import Credentials, Token
+    from airflow_provider_ims.models import Token
     from airflow_provider_ims.token_store import FailedLogIns, TokenStore
 
     class Forgetful(TokenStore):

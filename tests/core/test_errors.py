@@ -92,7 +92,7 @@ class Echo:
     def reply(self, world: World, request: Request) -> Response:
         if ("/auth/" in request.url) != (self.route == "log_in"):
             return world.answer(request)
-        said = request.headers.get("X-Auth-Token") or world.client.settings.credentials.password
+        said = request.headers.get("X-Auth-Token") or world.client.settings.credentials.secret
         return Response(self.status, {"X-Request-Id": said, "Location": f"/{said}"}, self.form(said).encode())
 
 
@@ -109,7 +109,7 @@ def test_no_secret_is_in_any_error_even_if_the_server_repeats_it(
     shown = str(refused.value) + repr(refused.value) + str(refused.value.to_event())
     token = sent[-1].headers.get("X-Auth-Token", "-" * 20)
     assert token[:20] not in shown
-    assert world.client.settings.credentials.password[:8] not in shown
+    assert world.client.settings.credentials.secret[:8] not in shown
 
 
 def in_one(world: World, conversation: Conversation[Any], echo: Echo, sent: list[Request]) -> Any:

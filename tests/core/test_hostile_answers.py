@@ -12,8 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_ims import protocol
+from airflow_provider_ims.credentials import PasswordCredentials
 from airflow_provider_ims.errors import ImsError, MalformedResponseError
-from airflow_provider_ims.models import Credentials, Response, Service
+from airflow_provider_ims.logging_in import log_in
+from airflow_provider_ims.models import Response, Service
 from airflow_provider_ims.refusals import Refusal, refusal_of, request_id
 from airflow_provider_ims.watching import told_of
 from tests.hostile import CONVERSATIONS, converse
@@ -73,7 +75,9 @@ def test_a_conversation_with_a_hostile_cloud_ends_well(name: str, answers: list[
 
 
 AT = Service("https://ims.invalid", "p1")
-WHO = Credentials("https://iam.invalid", "d", "u", "geheim", "eu-de")
+WHO = PasswordCredentials(
+    iam_url="https://iam.invalid", domain_name="d", user_name="u", password="geheim", project_name="eu-de"
+)
 
 
 def token(**fields: Any) -> Response:
@@ -98,22 +102,22 @@ def test_a_quota_without_end_is_malformed() -> None:
 )
 def test_a_token_that_lives_for_ever_or_not_at_all_is_malformed(issued_at: str, expires_at: str) -> None:
     with pytest.raises(MalformedResponseError, match="expires_at is not after issued_at"):
-        protocol.log_in(WHO).read(token(issued_at=issued_at, expires_at=expires_at))
-    life = protocol.log_in(WHO).read(token(issued_at="2026-01-01T00:00:00Z", expires_at="2026-01-01T00:00:01Z"))
+        log_in(WHO).read(token(issued_at=issued_at, expires_at=expires_at))
+    life = log_in(WHO).read(token(issued_at="2026-01-01T00:00:00Z", expires_at="2026-01-01T00:00:01Z"))
     assert life.expires_at - life.issued_at == timedelta(seconds=1)
 
 
 @pytest.mark.parametrize("value", ["tok\u00e9n", "\udc80", "a\nb"])
 def test_a_token_that_can_be_no_header_is_malformed(value: str) -> None:
     with pytest.raises(MalformedResponseError, match="can be no header"):
-        protocol.log_in(WHO).read(Response(201, {"X-Subject-Token": value}, token().body))
+        log_in(WHO).read(Response(201, {"X-Subject-Token": value}, token().body))
 
 
 @pytest.mark.parametrize("url", ["http://[", "ftp://ims", "https://", "https://x:0", "https://x:y", "https://a b", 7])
 def test_an_address_that_is_none_is_not_taken_from_the_catalog(url: object) -> None:
     endpoint = {"interface": "public", "region": "eu-nl", "url": url}
     catalog = [{"type": "image", "endpoints": [endpoint, endpoint | {"region": "eu-de", "url": "https://ims:443/"}]}]
-    assert protocol.log_in(WHO).read(token(catalog=catalog)).endpoints == {"eu-de": "https://ims:443"}
+    assert log_in(WHO).read(token(catalog=catalog)).endpoints == {"eu-de": "https://ims:443"}
 
 
 def test_half_a_surrogate_pair_and_a_foreign_encoding_spoil_no_list() -> None:

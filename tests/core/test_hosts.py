@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_ims.auth import MOST_FAILURES, Client
+from airflow_provider_ims.auth import MOST_FAILURES
+from airflow_provider_ims.client import Client
+from airflow_provider_ims.credentials import PasswordCredentials
 from airflow_provider_ims.errors import LoginRefusedError, ResponseLostError
 from airflow_provider_ims.models import Token
 from airflow_provider_ims.shelves import PREFIX, Files, Shelf
@@ -240,6 +242,7 @@ def test_neither_name_nor_record_tells_anything(world: World, host: Any, beyond:
     assert len(shown) == 2, "a token, and a refusal of another password"
     assert all(name.startswith(PREFIX) for name in shown)
     who = world.client.settings.credentials
+    assert isinstance(who, PasswordCredentials)
     everything = b"".join(shown.values()) + "".join(shown).encode()
     secrets = [*world.cloud.state.tokens, who.password, WRONG, who.user_name, who.domain_name]
     assert len(secrets) == 5

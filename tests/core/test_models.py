@@ -9,9 +9,17 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_ims.models import Credentials, Image, Job, JobStatus, Request, Response, Token
+from airflow_provider_ims.credentials import AccessKey, Agency, GivenToken, PasswordCredentials
+from airflow_provider_ims.models import Image, Job, JobStatus, Request, Response, Token
 
 SAMPLES = Path(__file__).parents[1] / "samples"
+USER = PasswordCredentials(iam_url="https://iam", domain_name="domain", user_name="user", password="secret")
+EACH_WAY = (
+    USER,
+    AccessKey(iam_url="https://iam", access_key="AK", secret_key="secret", security_token="secret"),
+    GivenToken(iam_url="https://iam", token="secret"),
+    Agency(iam_url="https://iam", assumed_by=USER, domain_name="other", agency_name="agency"),
+)
 NOON = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 
 
@@ -134,12 +142,12 @@ def test_a_token_is_used_until_shortly_before_its_end(life: timedelta, margin: t
 def test_secrets_do_not_print() -> None:
     nouns = (
         Token("secret", NOON, NOON, "p1"),
-        Credentials("https://iam", "domain", "user", "secret"),
+        *EACH_WAY,
         Request("POST", "https://iam", {"X-Auth-Token": "secret"}, b"secret"),
         Response(201, {"X-Subject-Token": "secret"}, b"secret"),
     )
     assert not [noun for noun in nouns if "secret" in repr(noun) + str(noun)]
-    assert "secret" not in Credentials("https://iam", "domain", "user", "secret").identity
+    assert not [who for who in EACH_WAY if "secret" in who.identity + who.user + str(who.login)]
 
 
 def test_header_names_are_compared_without_case() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,23 @@ from typing import Any
 import pytest
 
 from airflow_provider_ims import protocol
+from airflow_provider_ims.credentials import PasswordCredentials
 from airflow_provider_ims.errors import LoginRefusedError, MalformedResponseError, RefusedError
-from airflow_provider_ims.models import Credentials, JobStatus, Response, Service
+from airflow_provider_ims.logging_in import log_in
+from airflow_provider_ims.models import JobStatus, Response, Service
 from airflow_provider_ims.protocol import Call
 from airflow_provider_ims.simulator.seeds import PLAIN_IMAGE
 from tests.world import World
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 AT = Service("https://ims.eu-de.otc.t-systems.com", "p1")
-WHO = Credentials("https://iam.eu-de.otc.t-systems.com", "domain A", "user A", "geheim-ü", "eu-de")
+WHO = PasswordCredentials(
+    iam_url="https://iam.eu-de.otc.t-systems.com",
+    domain_name="domain A",
+    user_name="user A",
+    password="geheim-ü",
+    project_name="eu-de",
+)
 JSON = {"Content-Type": "application/json;charset=utf8"}
 
 
@@ -34,7 +43,7 @@ def answer(name: str, status: int = 200, **headers: str) -> Response:
 
 
 def test_log_in_by_password_for_a_project_by_name() -> None:
-    call = protocol.log_in(WHO)
+    call = log_in(WHO)
     assert (call.request.method, call.request.url) == ("POST", "https://iam.eu-de.otc.t-systems.com/v3/auth/tokens")
     assert (call.request.headers, call.request.replays) == (JSON, 0)
     user = {"name": "user A", "password": "geheim-ü", "domain": {"name": "domain A"}}
@@ -45,13 +54,13 @@ def test_log_in_by_password_for_a_project_by_name() -> None:
 
 
 def test_log_in_for_a_project_by_id_which_wins_over_the_name() -> None:
-    who = Credentials(WHO.iam_url, "d", "u", "p", project_name="eu-de", project_id="p1")
-    assert body(protocol.log_in(who))["auth"]["scope"] == {"project": {"id": "p1"}}
+    who = replace(WHO, project_id="p1")
+    assert body(log_in(who))["auth"]["scope"] == {"project": {"id": "p1"}}
 
 
 def test_the_documented_token_is_read() -> None:
     response = Response(201, {"x-subject-token": "MII..."}, (SAMPLES / "token.json").read_bytes())
-    token = protocol.log_in(WHO).read(response)
+    token = log_in(WHO).read(response)
     assert (token.value, token.project_id) == ("MII...", "aa2d97d7e62c4b7da3ffdfc11551f878")
     assert token.endpoints == {"eu-de": "https://ims.eu-de.otc.t-systems.com"}
     assert (token.issued_at.isoformat(), (token.expires_at - token.issued_at).days) == (
@@ -66,7 +75,7 @@ def test_only_public_addresses_of_the_image_service_are_taken_from_the_catalog()
     image["endpoints"].append({"interface": "internal", "region": "eu-nl", "url": "https://internal"})
     image["endpoints"].append({"interface": "public", "region": "eu-nl", "url": "https://ims.eu-nl/"})
     document["token"]["catalog"].append({**image, "type": "compute"})
-    token = protocol.log_in(WHO).read(Response(201, {"X-Subject-Token": "t"}, json.dumps(document).encode()))
+    token = log_in(WHO).read(Response(201, {"X-Subject-Token": "t"}, json.dumps(document).encode()))
     assert token.endpoints == {"eu-de": "https://ims.eu-de.otc.t-systems.com", "eu-nl": "https://ims.eu-nl"}
 
 
@@ -75,16 +84,16 @@ def test_a_token_without_what_is_needed_is_malformed(lost: str) -> None:
     document = json.loads((SAMPLES / "token.json").read_text())
     del document["token"][lost]
     with pytest.raises(MalformedResponseError, match=r"Could not log in at .* as domain A/user A"):
-        protocol.log_in(WHO).read(Response(201, {"X-Subject-Token": "t"}, json.dumps(document).encode()))
+        log_in(WHO).read(Response(201, {"X-Subject-Token": "t"}, json.dumps(document).encode()))
 
 
 def test_a_token_without_a_catalog_is_a_token_and_one_without_its_header_is_none() -> None:
     document = json.loads((SAMPLES / "token.json").read_text())
     del document["token"]["catalog"]
     bare = json.dumps(document).encode()
-    assert protocol.log_in(WHO).read(Response(201, {"X-Subject-Token": "t"}, bare)).endpoints == {}
+    assert log_in(WHO).read(Response(201, {"X-Subject-Token": "t"}, bare)).endpoints == {}
     with pytest.raises(MalformedResponseError):
-        protocol.log_in(WHO).read(Response(201, {}, bare))
+        log_in(WHO).read(Response(201, {}, bare))
 
 
 @pytest.mark.parametrize("name", ["iam-error.json", "iam-error-table.json", "gateway-error.json"])
@@ -92,9 +101,9 @@ def test_a_refused_log_in_names_the_fields_to_check(name: str) -> None:
     with pytest.raises(
         LoginRefusedError, match=r"Check the connection's login, password, domain_name and project_name"
     ):
-        protocol.log_in(WHO).read(answer(name, 401))
+        log_in(WHO).read(answer(name, 401))
     with pytest.raises(RefusedError) as refused:
-        protocol.log_in(WHO).read(answer(name, 400))
+        log_in(WHO).read(answer(name, 400))
     assert not isinstance(refused.value, LoginRefusedError)
 
 
@@ -159,7 +168,7 @@ BAD = [b"", b"<html>", b"null", b"[]", b"7", b'"text"', b"{}", b'{"job_id": ', b
 BAD += [b'{"job_id": "", "token": 1, "images": 7, "status": 1}', b'{"job_id": null, "token": null, "images": [1]}']
 BAD += [b'{"job_id": {"a": 1}, "images": [{}], "token": []}', b'{"job_id": 5, "token": {"expires_at": 5}, "id": "i"}']
 CALLS: list[Call[Any]] = [protocol.copy_image(AT, PLAIN_IMAGE, "copy"), protocol.get_image(AT, "i1")]
-CALLS += [protocol.list_images(AT, {}), protocol.log_in(WHO)]
+CALLS += [protocol.list_images(AT, {}), log_in(WHO)]
 
 
 @pytest.mark.parametrize("content", BAD)

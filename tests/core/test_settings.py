@@ -9,9 +9,11 @@ from urllib.parse import quote
 
 import pytest
 
+from airflow_provider_ims.addresses import endpoint
+from airflow_provider_ims.credentials import AccessKey, Agency, GivenToken, PasswordCredentials
 from airflow_provider_ims.errors import SettingsError
 from airflow_provider_ims.models import Service, Token
-from airflow_provider_ims.settings import Settings, endpoint
+from airflow_provider_ims.settings import Settings
 
 SECRET = "s3cr/et@p:w"
 EXTRA = {"region": "eu-de", "domain_name": "OTC-1"}
@@ -37,13 +39,14 @@ def token(**endpoints: str) -> Token:
 def test_the_least_that_must_be_said() -> None:
     settings = understood()
     who = settings.credentials
+    assert isinstance(who, PasswordCredentials)
     assert (who.iam_url, who.domain_name, who.user_name) == ("https://iam.eu-de.otc.t-systems.com", "OTC-1", "user")
     assert (who.password, who.project_name, who.project_id) == (SECRET, "eu-de", None)
     assert (settings.ims_url, settings.verify, settings.proxies, settings.timeout) == (None, True, {}, 30.0)
 
 
 def test_blanks_as_the_form_leaves_them_are_absent() -> None:
-    keys = ("project_name", "project_id", "iam_endpoint", "verify", "proxies", "timeout")
+    keys = ("project_name", "project_id", "iam_endpoint", "verify", "proxies", "timeout", "auth", "security_token")
     for blank in ("", None, "  "):
         assert understood(dict.fromkeys(keys, blank), host=blank, schema="", port=None) == understood()
 
@@ -224,3 +227,52 @@ def test_a_proxy_that_cannot_be_read_is_refused_without_its_password(password: s
 def test_an_extra_that_is_no_object_is_named(extra: Any) -> None:
     with pytest.raises(SettingsError, match="extra is no JSON object"):
         Settings.of("ims_default", login="u", password="p", extra=extra)
+
+
+AKSK = {"auth": "aksk", "domain_name": None}
+AGENCY = {"auth": "agency", "agency_domain_name": "OTC-2", "agency_name": "ag"}
+
+
+def test_each_way_to_log_in_is_read_from_where_its_parts_stand() -> None:
+    key = understood(AKSK | {"security_token": "st"}, login=" AK ").credentials
+    assert (type(key), key.user, key.secret, key.sent) == (AccessKey, "access key AK", f"{SECRET} st", "st")
+    given = understood({"auth": " TOKEN "}, login=None).credentials
+    assert (type(given), given.secret, given.project) == (GivenToken, SECRET, "")
+    agency = understood(AGENCY).credentials
+    assert (type(agency), agency.user, agency.project) == (
+        Agency,
+        "agency OTC-2/ag, assumed by OTC-1/user",
+        "eu-de",
+    )
+    assert understood({"auth": "Password"}) == understood()
+
+
+@pytest.mark.parametrize(
+    ("more", "fields", "said"),
+    [
+        ({"auth": "saml"}, {}, "auth is 'saml'; give one of password, aksk, token, agency"),
+        ({"auth": 5}, {}, "auth is 5; give text"),
+        (AKSK, {"login": ""}, "no login: give the access key (AK)"),
+        (AKSK, {"password": ""}, "no password: give the secret key (SK)"),
+        ({"auth": "token"}, {}, "login is 'user'; leave it blank"),
+        ({"auth": "token"}, {"login": None, "password": " "}, "no password: give the token"),
+        ({"auth": "token", "region": None}, {"login": None}, "no region"),
+        (AGENCY | {"agency_name": ""}, {}, "no agency_name in its extra: give the agency's name"),
+        (AGENCY | {"agency_domain_name": None}, {}, "no agency_domain_name in its extra: give"),
+        (AGENCY | {"domain_name": None}, {}, "no domain_name in its extra: give"),
+        ({"security_token": "st"}, {}, "has security_token, but auth is 'password': give auth = aksk, or leave"),
+        ({"agency_name": "ag"}, {}, "has agency_name, but auth is 'password': give auth = agency"),
+        (AKSK, {"login": "AK\nX: y"}, "login has characters that no header has"),
+        (AKSK | {"security_token": "s\ntoken"}, {}, "security_token has characters that no header has"),
+        ({"auth": "token"}, {"login": "", "password": f"{SECRET}\u00fc"}, "give the token as it was issued"),
+        (AKSK | {"agency_domain_name": "OTC-2"}, {}, "has agency_domain_name, but auth is 'aksk'"),
+        (AGENCY | {"security_token": "st"}, {}, "has security_token, but auth is 'agency'"),
+    ],
+)
+def test_a_wrong_combination_is_named(more: dict[str, Any], fields: dict[str, Any], said: str) -> None:
+    assert said in complaint(more, **fields)
+
+
+def test_a_token_needs_no_project_where_iam_is_given() -> None:
+    extra = {"auth": "token", "region": None, "iam_endpoint": "https://iam.example"}
+    assert understood(extra, login="").credentials.project == ""

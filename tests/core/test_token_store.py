@@ -15,14 +15,17 @@ from typing import NoReturn
 
 import pytest
 
-from airflow_provider_ims.models import Credentials, Request, Token
+from airflow_provider_ims.credentials import Credentials, PasswordCredentials
+from airflow_provider_ims.models import Request, Token
 from airflow_provider_ims.shelves import Files
 from airflow_provider_ims.token_store import PASSES, FailedLogIns, TokenStore
 from airflow_provider_ims.transport import run_async
 from tests.world import World, token_store
 
 NOON = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
-WHO = World().client.settings.credentials
+FOUND = World().client.settings.credentials
+assert isinstance(FOUND, PasswordCredentials)
+WHO: PasswordCredentials = FOUND
 OTHER = replace(WHO, password="wrong horse")
 TOKEN = Token("MIIsecret", NOON, NOON + timedelta(hours=24), "0215ef11e49d4743", {"eu-de": "https://ims.example"})
 REFUSAL = FailedLogIns("Wrong password.", NOON + timedelta(minutes=15), "IAM.0062", "req-1")

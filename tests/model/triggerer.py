@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from airflow.triggers.base import BaseTrigger
 
-from airflow_provider_ims.auth import Client
+from airflow_provider_ims.client import Client
 from airflow_provider_ims.hooks import ImsAsyncHook
 from airflow_provider_ims.models import Request, Response
 from airflow_provider_ims.triggers import JobTrigger, SlotTrigger

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from airflow.sdk.exceptions import TaskDeferred
 from greenlet import GreenletExit, greenlet
 
-from airflow_provider_ims.auth import Client
+from airflow_provider_ims.client import Client
 from airflow_provider_ims.hooks.base import ImsBaseHook
 from airflow_provider_ims.models import Request, Response
 from airflow_provider_ims.operators import CopyImageOperator

@@ -6,12 +6,15 @@ import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from airflow_provider_ims.simulator.seeds import PLAIN_IMAGE
 from tests.real.clouds import cloud_of_its_own
 from tests.real.stack import Stack
 
-PASSWORD = "canary-password-7f3a"
+PASSWORD, SECRET_KEY = "canary-password-7f3a", "canary-secret-key-91c2"
 
 
 def files_with(secrets: Iterable[str], home: Path) -> list[str]:
@@ -26,22 +29,23 @@ def trigger_rows(home: Path) -> list[tuple[str, str]]:
         return database.execute("select classpath, kwargs from trigger").fetchall()
 
 
-def test_neither_password_nor_token_lies_anywhere_in_the_clear(stack: Stack) -> None:
-    with cloud_of_its_own(stack, "ims_secret", copy_seconds=15.0, password=PASSWORD) as cloud:
-        conf = {"image_ids": [PLAIN_IMAGE], "ims_conn_id": "ims_secret"}
-        run = stack.api.start("copies_and_sensors_deferred", conf)
-        stack.api.wait_for("the deferral", lambda: "JobTrigger" in str(trigger_rows(stack.home)), 60)
-        secrets = [PASSWORD, *cloud.state.tokens]
-        assert len(secrets) == 2
+@pytest.mark.parametrize(("auth", "tokens"), [("password", 1), ("aksk", 0), ("token", 1), ("agency", 2)])
+def test_neither_secret_nor_token_lies_anywhere_in_the_clear(stack: Stack, auth: str, tokens: int) -> None:
+    conn_id, canaries = f"ims_secret_{auth}", dict[str, Any](password=PASSWORD, secret_key=SECRET_KEY)
+    with cloud_of_its_own(stack, conn_id, auth=auth, copy_seconds=15.0, **canaries) as cloud:
+        rows = len(trigger_rows(stack.home))
+        run = stack.api.start("copies_and_sensors_deferred", {"image_ids": [PLAIN_IMAGE], "ims_conn_id": conn_id})
+        stack.api.wait_for("the deferral", lambda: len(trigger_rows(stack.home)) > rows, 60)
+        secrets = [*canaries.values(), *cloud.state.tokens]
+        assert len(cloud.state.tokens) == tokens
         assert files_with(secrets, stack.home) == []
         assert list((stack.home / "ims-tokens").iterdir())
         assert run.wait().state == "success", run.log("wait_for_copy", map_index=0)
         assert files_with(secrets, stack.home) == []
         assert files_with([run.xcom("wait_for_copy", map_index=0)], stack.home)  # the search does find what is there
-        unwanted = {"authorization", "cookie"}
         headers = {name.lower() for arrival in cloud.arrivals for name in arrival.headers}
-        assert not headers & unwanted
+        assert not headers & ({"cookie"} if auth == "aksk" else {"authorization", "cookie"})
         said = [
             f"{each.path}{each.query}{each.headers}{each.body}" for each in cloud.arrivals if each.route != "log_in"
         ]
-        assert not any(PASSWORD in text or "ims-operator" in text for text in said)
+        assert not any(secret in text for text in said for secret in (PASSWORD, SECRET_KEY, "ims-operator"))

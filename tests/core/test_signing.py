@@ -1,0 +1,44 @@
+"""Signatures, held against those of the cloud's own SDK."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from airflow_provider_ims.credentials import AccessKey
+from airflow_provider_ims.models import Request
+from airflow_provider_ims.signing import signed
+
+VECTORS = json.loads((Path(__file__).parents[1] / "samples" / "signatures.json").read_text())
+SIGNED_AT = datetime.strptime(VECTORS["date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+
+
+def key(security_token: str | None = None) -> AccessKey:
+    return AccessKey(
+        iam_url="https://iam",
+        access_key=VECTORS["access_key"],
+        secret_key=VECTORS["secret_key"],
+        security_token=security_token,
+    )
+
+
+@pytest.mark.parametrize("vector", VECTORS["requests"], ids=lambda vector: vector["name"])
+def test_the_signatures_are_those_of_the_clouds_own_sdk(vector: dict[str, Any]) -> None:
+    unsigned = Request(vector["method"], vector["url"], vector["headers"], vector.get("body", "").encode())
+    sent = signed(unsigned, key(vector.get("security_token")), SIGNED_AT)
+    said = f"Access={VECTORS['access_key']}, SignedHeaders={vector['signed_headers']}, Signature={vector['signature']}"
+    assert sent.headers["Authorization"] == f"SDK-HMAC-SHA256 {said}"
+    assert urlsplit(sent.url).query == vector.get("sent_query", urlsplit(vector["url"]).query)
+    assert VECTORS["secret_key"] not in str(dict(sent.headers))
+
+
+def test_a_request_is_signed_when_it_is_sent_and_not_before() -> None:
+    instants = iter([SIGNED_AT, SIGNED_AT.replace(hour=4)])
+    request = Request("GET", "https://ims/v1/x", sign=lambda unsigned: signed(unsigned, key(), next(instants)))
+    assert "Authorization" not in request.headers
+    assert [request.as_sent().headers["X-Sdk-Date"] for _ in range(2)] == ["20250102T030405Z", "20250102T040405Z"]
