@@ -38,7 +38,7 @@ from airflow_provider_ims.logging_in import (
 from airflow_provider_ims.models import CLOCK_SKEW, Request, Response, Token
 from airflow_provider_ims.protocol import Call
 from airflow_provider_ims.signing import signed
-from airflow_provider_ims.token_store import FailedLogIns, TokenStore
+from airflow_provider_ims.token_store import FAILURE_LASTS, FailedLogIns, TokenStore
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -88,8 +88,8 @@ class Failures:
     def lately(self, *read: FailedLogIns) -> FailedLogIns:
         """Those that still count, with what has just been read."""
         now, kept = self.now(), self.tokens.recall(self.who.login)
-        latest = now + self.who.refusal_lasts + CLOCK_SKEW
-        known = [each for each in (kept, *read) if isinstance(each, FailedLogIns) and now < each.until <= latest]
+        longest = FAILURE_LASTS + CLOCK_SKEW
+        known = [each for each in (kept, *read) if isinstance(each, FailedLogIns) and now < each.until <= now + longest]
         return reduce(FailedLogIns.joined, known or [FailedLogIns("", now + self.who.refusal_lasts)])
 
     def raise_if_refused(self) -> None:

@@ -136,8 +136,7 @@ def key_refused(error: ImsError) -> LoginRefusedError | None:
 
 
 def _project(who: Credentials) -> dict[str, Any]:
-    """``account``: Keystone refuses a project's name without a domain, the cloud's IAM takes it."""
-    named = {"name": who.project_name, "domain": {"name": who.account}}
+    named = {"name": who.project_name, "domain": {"name": who.account}}  # Keystone refuses a name without a domain
     return {"project": {"id": who.project_id} if who.project_id else named}
 
 

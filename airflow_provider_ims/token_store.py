@@ -32,6 +32,9 @@ from airflow_provider_ims.versions import known_fields
 
 log = logging.getLogger(__name__)
 
+FAILURE_LASTS = Credentials.refusal_lasts
+"""IAM locks an account for 15 minutes after five wrong log-ins, and counts them over 15 minutes."""
+
 COST = 12 * 1024
 """KiB of memory that each guess at the password takes of whoever has the records; with ``PASSES`` as OWASP advises."""
 

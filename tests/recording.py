@@ -25,7 +25,7 @@ from airflow_provider_ims.settings import Settings
 from airflow_provider_ims.shelves import Files
 from airflow_provider_ims.simulator.faults import Fault
 from airflow_provider_ims.simulator.seeds import KEY, PLAIN_IMAGE
-from airflow_provider_ims.token_store import FailedLogIns, TokenStore
+from airflow_provider_ims.token_store import FAILURE_LASTS, FailedLogIns, TokenStore
 from airflow_provider_ims.triggers import ImageTrigger
 from tests.model.kept import NAME, Deferral
 from tests.model.sensors import deferred, rescheduled
@@ -116,7 +116,7 @@ def tokens() -> dict[str, Any]:
     world = SkewedWorld()
     who, now = Settings.of("ims_default", **CONNECTION).credentials, world.now
     token = Token("MIIsecret", now, now + timedelta(hours=24), "0215ef11e49d4743", {"eu-de": "https://ims.example"})
-    refused = FailedLogIns("Wrong password.", now + who.refusal_lasts, "IAM.0062", "req-1", (who.project,), 1)
+    refused = FailedLogIns("Wrong password.", now + FAILURE_LASTS, "IAM.0062", "req-1", (who.project,), 1)
     with tempfile.TemporaryDirectory() as folder:
         store = TokenStore(Files(Path(folder)))
         store.write(who, token)

@@ -117,7 +117,7 @@ def _encoded(text: str) -> str:
 def _known_key(state: State, signature: Signature, call: Call) -> StoredKey:
     token = call.headers.get("x-security-token", "")
     key = state.key(signature.access_key)
-    if key is None or (key.security_token and not token):
+    if key is None or state.settings.iam_url or (key.security_token and not token):
         raise _refusal(f"ak {signature.access_key} not exist")
     return key
 

@@ -116,7 +116,7 @@ def test_tokens_that_live_for_seconds(
         assert wait() == ims.cloud.copies()[0]["id"]
         looks = ims.cloud.counters["GET job"]
     took, log_ins = time.monotonic() - started, short_lived.asked(ours) - before
-    used = LIFETIME / 2 - 1  # so much of a short life is used; Keystone rounds to seconds
+    used = LIFETIME / 2 - 1  # Keystone rounds to seconds
     assert 3 <= log_ins <= took / used + 1
     assert looks > 3 * log_ins
     if wait is operator_in_worker:

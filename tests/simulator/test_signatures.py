@@ -133,6 +133,11 @@ def test_temporary_inactive_and_unknown_keys() -> None:
     assert code(signer.sign("/v3/projects?name=eu-de", "secret", "TEMP", **with_token)) == (400, "IAM.1108")
 
 
+def test_beside_another_iam_no_key_of_this_one_counts() -> None:
+    signer = Signer(iam_url="http://keystone.test/v3")
+    assert f"ak {ACCESS_KEY} not exist" in said(signer.sign("/v2/cloudimages"))
+
+
 def test_a_signed_request_is_for_a_project_of_the_keys_account() -> None:
     assert code(Signer().sign("/v2/cloudimages", X_Project_Id="f" * 32)) == (403, "APIGW.0310")
 
