@@ -37,6 +37,13 @@ BREAKS = (
         "core/test_refused_log_ins.py",
     ),
     Break(
+        "a project's name comes with its domain",
+        "protocol.py",
+        '"name": who.project_name, "domain": {"name": who.domain_name}',
+        '"name": who.project_name',
+        "core/test_protocol.py",
+    ),
+    Break(
         "a copy is not sent twice",
         "transport.py",
         "return attempt <= request.replays",
