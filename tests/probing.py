@@ -39,6 +39,8 @@ class OnWorld(ImsBaseHook):
 class Terminal:
     """Who sits there, and what was asked: says yes to questions with one of these words in it."""
 
+    can_ask = True
+
     def __init__(self, *yes: str) -> None:
         self.yes = yes
         self.asked: list[str] = []
@@ -85,3 +87,12 @@ def probe(hook: OnWorld, home: Path, *flags: str, terminal: Terminal | None = No
     for file in (path, path.with_suffix(".json")):
         file.unlink(missing_ok=True)
     return Probed(status, error, rows, report, settings, args.said, args.on_interrupt())
+
+
+def copies(world: World) -> list[str]:
+    return [image["name"] for image in world.cloud.copies()]
+
+
+def noted(home: Path) -> list[Any]:
+    """What the notes on disk say is not deleted."""
+    return [copy for file in (home / "ims-probes").glob("*.json") for copy in json.loads(file.read_text())["copies"]]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 from argparse import Namespace
 from pathlib import Path
 
@@ -30,7 +29,7 @@ def probe(args: Namespace) -> int:
 
 def probe_with(hook: ImsBaseHook, args: Namespace) -> int:
     """The command, with this hook; returns the exit status."""
-    if not args.yes and not sys.stdin.isatty():
+    if not args.yes and not args.said.can_ask:
         raise ArgumentError("It asks before it makes anything, and there is no terminal: give --yes.")
     at = hook.client.now()
     path = Path(args.report or f"ims-probe-{at:%Y%m%dT%H%M%SZ}.md")
@@ -45,7 +44,7 @@ def probe_with(hook: ImsBaseHook, args: Namespace) -> int:
 
 
 def _run(run: Probe, hook: ImsBaseHook, args: Namespace, path: Path) -> int:
-    problem = "It was interrupted."
+    problem, wanted = "It was interrupted.", False
     try:
         wanted = run.run()
         problem = ""
@@ -53,17 +52,15 @@ def _run(run: Probe, hook: ImsBaseHook, args: Namespace, path: Path) -> int:
         problem = f"It ended early: {error}"
         raise
     finally:
-        if problem and (left := _left(run)):
-            log.warning("%s", left)
-        if run.seen.unknown_job or problem:
-            found = list(answered(run.seen))
+        found = list(answered(run.seen))
+        if wanted or problem:
             _write(run, found, hook, path, problem)
+        if left := _left(run):
+            log.warning("%s", left)
     if not wanted:
         log.info("Nothing was copied.")
         return 1
     args.show([_shown(each) for each in found])
-    if left := _left(run):
-        log.warning("%s", left)
     failed = any(look.status is JobStatus.FAIL for look in run.seen.looks)
     return 1 if failed or run.left else 0
 

@@ -43,14 +43,15 @@ def find(asker: Asker, made: Made) -> tuple[Image | None, Job | None]:
 
 def is_past(asker: Asker, made: Made, job: Job | None) -> bool:
     """Whether a copy of which no image is shown will not show one any more."""
-    if not made.entry["sent"]:
-        return True
     if job and job.status.is_terminal and (job.image_id or job.status is JobStatus.FAIL):
         return not (job.image_id and asker.image(job.image_id))  # or it is there, under another name
     return asker.hook.client.now() - made.noted_at > MAY_APPEAR
 
 
 def _delete(asker: Asker, made: Made) -> None:
+    if not made.was_sent:
+        made.forget()
+        return
     image, job = find(asker, made)
     if image is None:
         if is_past(asker, made, job):

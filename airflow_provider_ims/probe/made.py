@@ -37,6 +37,11 @@ class Made:
         return self.entry.get("job_id")
 
     @property
+    def was_sent(self) -> bool:
+        """Whether the cloud may have accepted it."""
+        return bool(self.entry["sent"])
+
+    @property
     def noted_at(self) -> datetime:
         """When it was about to be sent."""
         return datetime.fromisoformat(self.entry["noted_at"])

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from airflow_provider_ims.probe import answers, copy_answers
+from airflow_provider_ims.probe import answers, copy_answers, job_answers
 from airflow_provider_ims.probe.answers import NotSeen
 from airflow_provider_ims.probe.record import Seen
 
@@ -66,20 +66,20 @@ QUESTIONS: tuple[Question, ...] = (
     _setting("unknown_job", "silent: 404 is not among the documented codes", answers.unknown_job),
     _fact("copy_answer", "200 with a job_id of 32 hex digits", copy_answers.copy_answer),
     _setting("copy_public", "silent: whether public images can be copied", copy_answers.copy_public),
-    _fact("job_fields", "job_id, job_type, begin_time, end_time, ..., entities", copy_answers.job_fields),
-    _fact("job_type", "imsCopyImageInRegionJob", copy_answers.job_type),
-    _fact("job_statuses", "INIT, RUNNING, then SUCCESS or FAIL", copy_answers.job_statuses),
-    _fact("job_error", "error_code and fail_reason are null unless it FAILs", copy_answers.job_error),
-    _setting("job_lag", "silent: whether a new job is found at once", copy_answers.job_lag),
-    _setting("open_end_time", "null or blank while unfinished", copy_answers.open_end_time),
-    _setting("time_form", "2024-11-06T06:14:27.168Z", copy_answers.time_form, "iso"),
-    _setting("status_words", "upper case", copy_answers.status_words, "upper"),
-    _setting("process_percent", "no longer documented for this API", copy_answers.process_percent),
-    _fact("progress_api", "GET /v1/cloudimages/job/{job_id} shows process_percent", copy_answers.progress_api),
-    _setting("image_id_while_running", "silent", copy_answers.image_id_while_running),
-    _setting("success_entities", "image_id and image_name", copy_answers.success_entities, "full"),
-    _setting("fail_word", "FAIL", copy_answers.fail_word, "FAIL"),
-    _setting("fail_details", "silent: there is no sample of a FAIL", copy_answers.fail_details),
+    _fact("job_fields", "job_id, job_type, begin_time, end_time, ..., entities", job_answers.job_fields),
+    _fact("job_type", "imsCopyImageInRegionJob", job_answers.job_type),
+    _fact("job_statuses", "INIT, RUNNING, then SUCCESS or FAIL", job_answers.job_statuses),
+    _fact("job_error", "error_code and fail_reason are null unless it FAILs", job_answers.job_error),
+    _setting("job_lag", "silent: whether a new job is found at once", job_answers.job_lag),
+    _setting("open_end_time", "null or blank while unfinished", job_answers.open_end_time),
+    _setting("time_form", "2024-11-06T06:14:27.168Z", job_answers.time_form, "iso"),
+    _setting("status_words", "upper case", job_answers.status_words, "upper"),
+    _setting("process_percent", "no longer documented for this API", job_answers.process_percent),
+    _fact("progress_api", "GET /v1/cloudimages/job/{job_id} shows process_percent", job_answers.progress_api),
+    _setting("image_id_while_running", "silent", job_answers.image_id_while_running),
+    _setting("success_entities", "image_id and image_name", job_answers.success_entities, "full"),
+    _setting("fail_word", "FAIL", job_answers.fail_word, "FAIL"),
+    _setting("fail_details", "silent: there is no sample of a FAIL", job_answers.fail_details),
     _setting("copy_seconds", "silent (131 s in the sample)", copy_answers.copy_seconds),
     _setting("init_part", "silent", copy_answers.init_part),
     _setting("image_appears", "silent: when the list shows the copy", copy_answers.image_appears),

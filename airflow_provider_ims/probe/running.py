@@ -65,7 +65,7 @@ class Probe:
     @property
     def left(self) -> list[Made]:
         """What is not deleted, or may still appear."""
-        return self.notes.copies
+        return [made for made in self.notes.copies if made.was_sent]
 
     def run(self) -> bool:
         """Do all of it; False where the user wants nothing to be made.
@@ -79,7 +79,7 @@ class Probe:
         if not self.confirm(_question(self.plan, source, quota, self.name)):
             return False
         limit = self.plan.concurrency and self.confirm(_SIX.format(AT_ONCE, self.name))
-        earlier = list(self.left)
+        earlier = self.left
         try:
             self._probe_what_is_not_there()
             self._probe_copies()
@@ -93,7 +93,8 @@ class Probe:
         return True
 
     def _offer_to_delete(self) -> None:
-        for made in list(self.left):
+        delete_all(self.asker, [made for made in self.notes.copies if not made.was_sent])
+        for made in self.left:
             image, job = find(self.asker, made)
             if image is None and is_past(self.asker, made, job):
                 made.forget()
@@ -101,7 +102,7 @@ class Probe:
                 delete_all(self.asker, [made])
 
     def _delete_but(self, earlier: list[Made]) -> None:
-        delete_all(self.asker, [made for made in self.left if made not in earlier])
+        delete_all(self.asker, [made for made in self.notes.copies if made not in earlier])
 
     def _look_around(self) -> tuple[Image, Quota | None]:
         source = self.asker.ask(partial(protocol.get_image, image_id=self.plan.image_id))
