@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from airflow_provider_ims.errors import ForbiddenError, LoginRefusedError
+from airflow_provider_ims.models import Request, Response
 from airflow_provider_ims.simulator.faults import Fault
 from airflow_provider_ims.simulator.seeds import PLAIN_IMAGE
+from airflow_provider_ims.simulator.settings import Settings, read_settings
 from tests.probing import OnWorld, Probed, copies, noted, probe
 from tests.world import ADDRESS, World
 
@@ -98,3 +101,50 @@ def test_a_wrong_password_is_sent_once_and_nothing_is_made(world: World, airflow
     assert isinstance(probed.error, LoginRefusedError)
     assert world.log_ins == 1
     assert "not-this-one" not in probed.report
+
+
+class Distorting(OnWorld):
+    """A cloud that writes one field, wherever it is, in a way of its own."""
+
+    def __init__(self, world: World, field: str, value: Any) -> None:
+        super().__init__(world)
+        self.field, self.value = field, value
+
+    def send(self, request: Request) -> Response:
+        response = super().send(request)
+        if not response.body.startswith(b"{"):
+            return response
+        return replace(response, body=json.dumps(self._distorted(json.loads(response.body))).encode())
+
+    def _distorted(self, document: Any) -> Any:
+        if isinstance(document, list):
+            return [self._distorted(each) for each in document]
+        if not isinstance(document, dict):
+            return document
+        return {key: self.value if key == self.field else self._distorted(each) for key, each in document.items()}
+
+
+FIELDS = [
+    "catalog",
+    "endpoints",
+    "url",
+    "region",
+    "entities",
+    "status",
+    "begin_time",
+    "end_time",
+    "created_at",
+    "images",
+]
+FIELDS += ["__description", "__data_origin", "__image_size", "image_id", "error_code", "error", "user", "type"]
+
+
+@pytest.mark.parametrize("value", [None, "", "\u2028|`", 7, [[]], {"error": {}}], ids=repr)
+@pytest.mark.parametrize("field", FIELDS)
+def test_whatever_the_cloud_writes_there_is_a_report(airflow_home: Path, field: str, value: Any) -> None:
+    world = World(quota=100)
+    probed = probe(Distorting(world, field, value), airflow_home, "--timeout", "100")
+    assert "## Not probed" in probed.report
+    assert Settings(**read_settings(probed.settings))
+    if copies(world):
+        assert copies(world)[0] in probed.on_interrupt

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import TypeVar
+from urllib.parse import quote
 
 from airflow_provider_ims import protocol
 from airflow_provider_ims.auth import Conversation
@@ -56,7 +58,8 @@ class Asker:
 
     def image(self, image_id: str) -> Document | None:
         """The document of an image; None where there is none."""
-        return self._shown(lambda at: Request("GET", f"{at.url}/v2/images/{image_id}"), "look at the image")
+        path = f"/v2/images/{quote(image_id, safe='')}"
+        return self._shown(lambda at: Request("GET", f"{at.url}{path}"), "look at the image")
 
     def _shown(self, make: Make, action: str) -> Document | None:
         response = self.answer(make)
@@ -76,6 +79,12 @@ class Asker:
             return protocol.list_images(at, {"name": name, "owner": at.project_id, "__imagetype": "private"})
 
         return [image for image in self.ask(page) if image.name == name]
+
+    def found_image(self, image_id: str) -> Image | None:
+        """The image of this id, where there is one."""
+        with suppress(NotFoundError):
+            return self.ask(partial(protocol.get_image, image_id=image_id))
+        return None
 
     def found_job(self, job_id: str | None) -> Job | None:
         """The job of this id, where the cloud shows one."""

@@ -34,8 +34,8 @@ def find(asker: Asker, made: Made) -> tuple[Image | None, Job | None]:
     job = asker.found_job(made.job_id)
     named = made.image_id or (job.image_id if job else None)
     images = asker.named(made.order.name)
-    if named and named not in {image.id for image in images} and (shown := asker.image(named)):
-        images.append(Image.parse(shown))
+    if named and named not in {image.id for image in images} and (shown := asker.found_image(named)):
+        images.append(shown)
     image = next((image for image in images if made.is_it(image, named)), None)
     made.image_id = image.id if image else None
     return image, job
@@ -44,7 +44,7 @@ def find(asker: Asker, made: Made) -> tuple[Image | None, Job | None]:
 def is_past(asker: Asker, made: Made, job: Job | None) -> bool:
     """Whether a copy of which no image is shown will not show one any more."""
     if job and job.status.is_terminal and (job.image_id or job.status is JobStatus.FAIL):
-        return not (job.image_id and asker.image(job.image_id))  # or it is there, under another name
+        return not (job.image_id and asker.found_image(job.image_id))  # or it is there, under another name
     return asker.hook.client.now() - made.noted_at > MAY_APPEAR
 
 

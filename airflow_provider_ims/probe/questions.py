@@ -117,17 +117,21 @@ NOT_PROBED: dict[str, str] = {
 def answered(seen: Seen) -> Iterator[Answer]:
     """The answer to each question, in the table's order; last what cannot be probed."""
     for question in QUESTIONS:
-        try:
-            value, words = question.ask(seen)
-        except NotSeen as reason:
-            yield Answer(question, "not probed", str(reason))
-            continue
-        verdict: Verdict = "otherwise"
-        if value is not None and question.expected in (None, value):
-            verdict = "confirmed" if question.expected is not None else "found"
-        yield Answer(question, verdict, words, value)
+        yield _answer(question, seen)
     for name, why in NOT_PROBED.items():
         yield Answer(Question(name, "", lambda _: (None, ""), is_setting=True), "not probed", why)
+
+
+def _answer(question: Question, seen: Seen) -> Answer:
+    try:
+        value, words = question.ask(seen)
+    except NotSeen as reason:
+        return Answer(question, "not probed", str(reason))
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as problem:
+        return Answer(question, "otherwise", f"not in a form that can be read ({type(problem).__name__})")
+    if value is None or question.expected not in (None, value):
+        return Answer(question, "otherwise", words, value)
+    return Answer(question, "found" if question.expected is None else "confirmed", words, value)
 
 
 def settings_of(found: list[Answer]) -> dict[str, Any]:

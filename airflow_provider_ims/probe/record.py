@@ -5,13 +5,13 @@ Seconds are counted from the cloud's answer to the copy, unless something else i
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from airflow_provider_ims.models import JobStatus, Request, Response, instant
+from airflow_provider_ims.refusals import document_of
 
 Document = Mapping[str, Any]
 
@@ -26,7 +26,7 @@ def document(response: Response | None) -> Document | None:
 def json_object(response: Response) -> Document | None:
     """The JSON object that an answer's body is, whatever its status."""
     try:
-        found = json.loads(response.body)
+        found = document_of(response)
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, Mapping) else None

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from airflow_provider_ims import __version__
 from airflow_provider_ims.arguments import UUID
 from airflow_provider_ims.probe.questions import Answer, settings_of
-from airflow_provider_ims.probe.record import Exchange, Seen, document
+from airflow_provider_ims.probe.record import Exchange, Seen
 from airflow_provider_ims.refusals import Refusal, request_id
 
 ID = re.compile(rf"{UUID}|\b[0-9a-fA-F]{{32}}\b")
@@ -37,10 +37,7 @@ class Redaction:
     """
 
     def __init__(self, credentials: Any, seen: Seen) -> None:
-        token = (document(seen.log_in) or {}).get("token")
-        known = (
-            {key: token[key] for key in ("user", "project", "domain", "assumed_by") if key in token} if token else {}
-        )
+        known: dict[str, Any] = {key: seen.token.get(key) for key in ("user", "project", "domain", "assumed_by")}
         known |= {"login": dataclasses.asdict(credentials), "source": [seen.source.get("id"), seen.source.get("name")]}
         known["token"] = seen.log_in.header("X-Subject-Token") if seen.log_in else None
         texts = {text for text in _texts(known) if text != seen.region and not text.startswith("http")}
@@ -118,6 +115,6 @@ def _refusals(seen: Seen, without: Redaction) -> list[str]:
 def _refusal(each: Exchange, without: Redaction) -> str:
     refusal = Refusal.read(each.response)
     path = ID.sub("{id}", urlsplit(each.request.url).path)
-    status, code = str(each.response.status), refusal.code or ""
+    status, code = str(each.response.status), without.clean(refusal.code or "")
     number = re.sub(r"[^\w.:-]", "", request_id(each.response) or "")
     return _cells(f"{each.request.method} {path}", status, code, without.clean(refusal.words), number)
