@@ -37,8 +37,7 @@ def _logged_in(seen: Seen) -> Document:
 
 def log_in_answer(seen: Seen) -> tuple[bool, str]:
     """How a log-in is answered."""
-    token, response = _logged_in(seen), seen.log_in
-    status = response.status if response else 0
+    token, status = _logged_in(seen), seen.log_ins[-1].status
     form = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"
     exact = all(re.fullmatch(form, str(token.get(key))) for key in ("issued_at", "expires_at"))
     return status in (200, 201) and exact, f"{status}, times {'as documented' if exact else 'in another form'}"
@@ -57,7 +56,7 @@ def token_lifetime(seen: Seen) -> tuple[float | None, str]:
 def token_length(seen: Seen) -> tuple[int, str]:
     """How many characters a token has."""
     _logged_in(seen)
-    length = len((seen.log_in.header("X-Subject-Token") if seen.log_in else "") or "")
+    length = len(seen.log_ins[-1].header("X-Subject-Token") or "")
     return length, f"{length} characters"
 
 

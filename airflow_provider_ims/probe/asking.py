@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 from urllib.parse import quote
+from uuid import uuid4
 
 from airflow_provider_ims import protocol
 from airflow_provider_ims.auth import Conversation
-from airflow_provider_ims.errors import NotFoundError, RefusedError, UnavailableError
+from airflow_provider_ims.errors import ImsError, NotFoundError, RefusedError, UnavailableError
 from airflow_provider_ims.hooks.base import ImsBaseHook
 from airflow_provider_ims.models import IMAGE_JOB, Image, Job, Request, Response, Service
 from airflow_provider_ims.probe.record import Document, Exchange, Seen, document
@@ -19,6 +21,7 @@ from airflow_provider_ims.refusals import UNKNOWN_JOB_CODES, refusal_of
 from airflow_provider_ims.transport import run
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 Make = Callable[[Service], Request]
 
 
@@ -94,3 +97,16 @@ class Asker:
             if isinstance(error, NotFoundError) or error.code in UNKNOWN_JOB_CODES:
                 return None
             raise
+
+
+def ask_for_what_is_not_there(asker: Asker) -> None:
+    """Ask for a job, an image and a token that do not exist; nothing comes of it but how that is refused."""
+    unknown, seen = uuid4(), asker.seen
+    token = f"{asker.hook.client.settings.credentials.iam_url}/v3/auth/tokens?nocatalog=1"
+    log.info("Asking for a job, an image and a token that do not exist")
+    with suppress(ImsError):
+        seen.unknown_job = asker.answer(lambda at: Request("GET", f"{at.url}/v1/{at.project_id}/jobs/{unknown.hex}"))
+    with suppress(ImsError):
+        seen.unknown_image = asker.answer(lambda at: Request("GET", f"{at.url}/v2/images/{unknown}"))
+    with suppress(ImsError):
+        seen.unknown_token = asker.answer(lambda at: Request("GET", token, {"X-Subject-Token": unknown.hex}))

@@ -66,13 +66,21 @@ def _delete(asker: Asker, made: Made) -> None:
     if response.status >= 300:
         raise refusal_of(response, f"delete image {image.id}", "ims:images:delete")
     log.info("Deleted %s", made)
-    asker.seen.deleted, deleted_at = response, asker.elapsed
-    asker.seen.remains = asker.seen.gone = None
-    while asker.image(image.id) is not None:
-        asker.seen.remains = after = asker.elapsed - deleted_at
+    asker.seen.deleted = response
+    if _is_gone(asker, image.id):
+        made.forget()
+    else:
+        log.warning("Deleted, and still shown: %s", made)
+
+
+def _is_gone(asker: Asker, image_id: str) -> bool:
+    """Look until a deleted image is not shown any more, if that comes."""
+    seen, deleted_at, after = asker.seen, asker.elapsed, 0.0
+    seen.remains = seen.gone = None
+    while asker.image(image_id) is not None:
+        seen.remains = after = asker.elapsed - deleted_at
         if after > LONGEST_DELETION:
-            log.warning("Deleted, and still shown: %s", made)
-            return
+            return False
         asker.hook.sleep(1.0 + after / 10)
-    asker.seen.gone = asker.elapsed - deleted_at
-    made.forget()
+    seen.gone = asker.elapsed - deleted_at
+    return True

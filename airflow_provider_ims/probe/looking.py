@@ -26,8 +26,7 @@ def watch(asker: Asker, made: Made, poll_interval: float, timeout: float) -> Non
     ``JobTimeoutError``, and what the cloud refuses.
     """
     began = next((each.at for each in reversed(asker.seen.exchanges) if is_copy(each)), asker.elapsed)
-    ended: float | None = None
-    said = ""
+    ended, said = None, ""
     while True:
         at = asker.elapsed - began
         try:

@@ -32,6 +32,12 @@ def json_object(response: Response) -> Document | None:
     return found if isinstance(found, Mapping) else None
 
 
+def token_of(response: Response) -> Document:
+    """What an answer of IAM says of a token; empty where it says nothing."""
+    found = (document(response) or {}).get("token")
+    return found if isinstance(found, Mapping) else {}
+
+
 def job_instant(value: object) -> datetime | None:
     """An instant as a job has it: ISO, or the old form ``04-Jun-2015 18:11:06:586``."""
     try:
@@ -112,15 +118,15 @@ class Seen:
         return next((each.response for each in self.exchanges if matches(each)), None)
 
     @property
-    def log_in(self) -> Response | None:
-        """The answer that brought a token."""
-        return self.first(lambda each: each.response.header("X-Subject-Token") is not None)
+    def log_ins(self) -> list[Response]:
+        """The answers that brought a token; for an agency the last one is that of the agency."""
+        answers = (each.response for each in self.exchanges)
+        return [answer for answer in answers if answer.header("X-Subject-Token") is not None]
 
     @property
     def token(self) -> Document:
         """What IAM says of the token; empty where nobody logged in."""
-        found = (document(self.log_in) or {}).get("token")
-        return found if isinstance(found, Mapping) else {}
+        return token_of(self.log_ins[-1]) if self.log_ins else {}
 
     @property
     def copy(self) -> Response | None:

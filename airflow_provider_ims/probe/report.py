@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from airflow_provider_ims import __version__
 from airflow_provider_ims.arguments import UUID
 from airflow_provider_ims.probe.questions import Answer, settings_of
-from airflow_provider_ims.probe.record import Exchange, Seen
+from airflow_provider_ims.probe.record import Exchange, Seen, token_of
 from airflow_provider_ims.refusals import Refusal, request_id
 
 ID = re.compile(rf"{UUID}|\b[0-9a-fA-F]{{32}}\b")
@@ -37,9 +37,10 @@ class Redaction:
     """
 
     def __init__(self, credentials: Any, seen: Seen) -> None:
-        known: dict[str, Any] = {key: seen.token.get(key) for key in ("user", "project", "domain", "assumed_by")}
-        known |= {"login": dataclasses.asdict(credentials), "source": [seen.source.get("id"), seen.source.get("name")]}
-        known["token"] = seen.log_in.header("X-Subject-Token") if seen.log_in else None
+        known: list[object] = [dataclasses.asdict(credentials), seen.source.get("id"), seen.source.get("name")]
+        for answer in seen.log_ins:
+            known += [token_of(answer).get(key) for key in ("user", "project", "domain", "assumed_by")]
+            known.append(answer.header("X-Subject-Token"))
         texts = {text for text in _texts(known) if text != seen.region and not text.startswith("http")}
         longest = sorted(filter(None, texts), key=len, reverse=True)
         self._known = re.compile("|".join(rf"(?<!\w){re.escape(text)}(?!\w)" for text in longest), re.IGNORECASE)

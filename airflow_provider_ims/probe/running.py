@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from uuid import uuid4
@@ -17,8 +16,8 @@ from airflow_provider_ims.copying import Submission
 from airflow_provider_ims.errors import ArgumentError, ImsError, RefusedError, ThrottledError
 from airflow_provider_ims.hooks.base import ImsBaseHook
 from airflow_provider_ims.idempotency import Order
-from airflow_provider_ims.models import Image, Quota, Request
-from airflow_provider_ims.probe.asking import Asker
+from airflow_provider_ims.models import Image, Quota
+from airflow_provider_ims.probe.asking import Asker, ask_for_what_is_not_there
 from airflow_provider_ims.probe.deleting import delete_all, find, is_past
 from airflow_provider_ims.probe.looking import watch, watch_together
 from airflow_provider_ims.probe.made import Made, MadeNotes, Store
@@ -81,7 +80,7 @@ class Probe:
         limit = self.plan.concurrency and self.confirm(_SIX.format(AT_ONCE, self.name))
         earlier = self.left
         try:
-            self._probe_what_is_not_there()
+            ask_for_what_is_not_there(self.asker)
             self._probe_copies()
             if limit:
                 self._delete_but(earlier)
@@ -122,23 +121,6 @@ class Probe:
                 "used): delete images, or have it raised. Nothing was copied."
             )
         return source, quota
-
-    def _probe_what_is_not_there(self) -> None:
-        """Ask for a job, an image and a token that do not exist; nothing comes of it but how that is refused."""
-        unknown, seen = uuid4(), self.seen
-        iam = self.asker.hook.client.settings.credentials.iam_url
-        subject = {"X-Subject-Token": unknown.hex}
-        log.info("Asking for a job, an image and a token that do not exist")
-        with suppress(ImsError):
-            seen.unknown_job = self.asker.answer(
-                lambda at: Request("GET", f"{at.url}/v1/{at.project_id}/jobs/{unknown.hex}")
-            )
-        with suppress(ImsError):
-            seen.unknown_image = self.asker.answer(lambda at: Request("GET", f"{at.url}/v2/images/{unknown}"))
-        with suppress(ImsError):
-            seen.unknown_token = self.asker.answer(
-                lambda at: Request("GET", f"{iam}/v3/auth/tokens?nocatalog=1", subject)
-            )
 
     def _probe_copies(self) -> None:
         made = self._begin(self.name)
