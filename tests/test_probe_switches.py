@@ -22,7 +22,7 @@ PROBED = [question.name for question in QUESTIONS if question.is_setting]
 
 OF_AN_ACCOUNT = {
     *("user_name", "password", "domain_name", "region", "project_name", "project_id", "more_projects"),
-    *("enterprise_projects", "missing_permissions", "ims_url", "images"),
+    *("enterprise_projects", "missing_permissions", "iam_url", "ims_url", "images"),
 }
 FOR_TESTS_ALONE = {"status_instead", "fail_code", "fail_reason", "seed"}
 
