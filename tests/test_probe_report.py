@@ -59,6 +59,20 @@ def test_the_report_tells_neither_secrets_nor_whose_account_it_is(airflow_home: 
     assert told(world, probed) == []
 
 
+def test_a_token_that_the_cloud_repeats_is_not_told_even_in_part(airflow_home: Path) -> None:
+    world, hook = world_of_names()
+
+    def repeat(request: Request) -> None:
+        for token in world.cloud.state.tokens if "/jobs/" in request.url and not world.counted("GET job") else ():
+            world.cloud.faults.add(Fault("job", "status", status=400, code="IMG.0023", message=f"not {token}"))
+
+    hook.before = repeat
+    probed = probe(hook, airflow_home)
+    (token,) = world.cloud.state.tokens
+    assert "| not *** |" in probed.report
+    assert token[:20] not in probed.report
+
+
 def test_a_failed_jobs_reason_is_no_leak(airflow_home: Path) -> None:
     world, hook = world_of_names(fail_code="IMG.0099", fail_reason="jane.doe may not use eu-de_payroll's key")
     probed = probe(hook, airflow_home)

@@ -16,11 +16,15 @@ from urllib.parse import urlsplit
 
 from airflow_provider_ims import __version__
 from airflow_provider_ims.arguments import UUID
+from airflow_provider_ims.models import Response
 from airflow_provider_ims.probe.questions import Answer, settings_of
 from airflow_provider_ims.probe.record import Exchange, Seen, token_of
 from airflow_provider_ims.refusals import Refusal, request_id
 
 ID = re.compile(rf"{UUID}|\b[0-9a-fA-F]{{32}}\b")
+
+SECRET = 8
+"""Characters from which on a text is taken out wherever it stands; a shorter one only where it is a word."""
 
 SECTIONS = {
     "otherwise": "Other than documented",
@@ -42,8 +46,15 @@ class Redaction:
             known += [token_of(answer).get(key) for key in ("user", "project", "domain", "assumed_by")]
             known.append(answer.header("X-Subject-Token"))
         texts = {text for text in _texts(known) if text != seen.region and not text.startswith("http")}
-        longest = sorted(filter(None, texts), key=len, reverse=True)
+        self._texts = longest = sorted(filter(None, texts), key=len, reverse=True)
         self._known = re.compile("|".join(rf"(?<!\w){re.escape(text)}(?!\w)" for text in longest), re.IGNORECASE)
+
+    def refusal(self, response: Response) -> Refusal:
+        """What a refusal says; secrets are taken out before its words are cut to length, or half of one could stay."""
+        for text in self._texts:
+            response = response.without(text) if len(text) >= SECRET else response
+        found = Refusal.read(response)
+        return Refusal(self.clean(found.code or ""), self.clean(found.words))
 
     def clean(self, words: str) -> str:
         """The words without what is not to be told."""
@@ -114,8 +125,8 @@ def _refusals(seen: Seen, without: Redaction) -> list[str]:
 
 
 def _refusal(each: Exchange, without: Redaction) -> str:
-    refusal = Refusal.read(each.response)
+    refusal = without.refusal(each.response)
     path = ID.sub("{id}", urlsplit(each.request.url).path)
-    status, code = str(each.response.status), without.clean(refusal.code or "")
+    status = str(each.response.status)
     number = re.sub(r"[^\w.:-]", "", request_id(each.response) or "")
-    return _cells(f"{each.request.method} {path}", status, code, without.clean(refusal.words), number)
+    return _cells(f"{each.request.method} {path}", status, refusal.code or "", refusal.words, number)
