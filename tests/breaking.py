@@ -344,6 +344,34 @@ BREAKS = (
         "key: str | None = None, image_page",
         "test_recorded.py",
     ),
+    Break(
+        "a probe deletes only what it made",
+        "probe/made.py",
+        "return self.order.is_mine(image) or image.id == named_by_job",
+        "return True",
+        "test_probe.py",
+    ),
+    Break(
+        "a probe's copy is noted before it is sent",
+        "probe/made.py",
+        'facts[key] for key in ("sent", "job_id")',
+        'facts[key] for key in ("job_id",)',
+        "test_probe.py",
+    ),
+    Break(
+        "a probe's report does not tell whose account it is",
+        "probe/report.py",
+        'ID.sub("<id>", self._known.sub("***", words))',
+        "words",
+        "test_probe_report.py",
+    ),
+    Break(
+        "a probe asks first",
+        "probe/running.py",
+        "            return False\n",
+        "            pass\n",
+        "test_probe.py",
+    ),
 )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from airflow.cli.cli_config import (
     ARG_OUTPUT,
     ARG_VERBOSE,
+    ARG_YES,
     ActionCommand,
     Arg,
     CLICommand,
@@ -117,13 +118,41 @@ JOB = ActionCommand(
         *COMMON,
     ),
 )
+PROBE = ActionCommand(
+    name="probe",
+    help="Copy a small image once, and see what the documentation leaves open",
+    description="Copies an image once, looks closely, deletes the copy, and writes a report without secrets or names "
+    "of the account, and a settings file that makes the simulator behave as this cloud does. Asks before it makes "
+    "anything. " + RESULTS,
+    epilog=EXIT_STATUS,
+    func=lazy_load_command("airflow_provider_ims.cli.probing.probe"),
+    args=(
+        Arg(
+            ("--image",),
+            dest="image_id",
+            metavar="ID",
+            help="A small image that is not encrypted; it is only read",
+            type=_checked(check_image_id),
+            required=True,
+        ),
+        Arg(("--duplicate-name",), help="Also begin a second copy with the name of the first", action="store_true"),
+        Arg(("--concurrency",), help="Also begin six copies at once, one more than documented", action="store_true"),
+        Arg(
+            ("--report",), metavar="FILE", help="The report (default: ims-probe-<time>.md); the settings lie beside it"
+        ),
+        ARG_YES,
+        TIMEOUT,
+        Arg(("--poll-interval",), help="Seconds between looks, at most (default: 5)", type=_seconds, default=5.0),
+        *COMMON,
+    ),
+)
 
 
 def commands() -> list[CLICommand]:
     """What Airflow adds to its command line."""
     group = GroupCommand(
         name="ims",
-        help="Image Management Service (OTC, Huawei Cloud): check, images, copy, job",
-        subcommands=(CHECK, IMAGES, COPY, JOB),
+        help="Image Management Service (OTC, Huawei Cloud): check, images, copy, job, probe",
+        subcommands=(CHECK, IMAGES, COPY, JOB, PROBE),
     )
     return [group]

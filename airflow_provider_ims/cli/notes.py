@@ -1,4 +1,4 @@
-"""What ``airflow ims copy`` leaves to the same command when that is given again: a file in Airflow's home."""
+"""What ``airflow ims copy`` and ``probe`` leave to the same command when given again: a file in Airflow's home."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class FileNotes:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                log.info("Another process is about to begin this copy: waiting for it")
+                log.info("Another process is at this: waiting for it")
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
         except BaseException:
             os.close(descriptor)

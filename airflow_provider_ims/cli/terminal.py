@@ -127,6 +127,16 @@ class _Lines(logging.Handler):
             logger.removeHandler(self)
             logger.propagate = True
 
+    @property
+    def can_ask(self) -> bool:
+        """Whether somebody can answer."""
+        return sys.stdin is not None and sys.stdin.isatty()
+
+    def ask(self, question: str) -> bool:
+        """Whether who sits at the terminal says yes."""
+        self.console.print(f"{question} [y/N]", end=" ", markup=False, highlight=False, soft_wrap=True)
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+
     @contextmanager
     def progress(self, of: str) -> Iterator[Tell]:
         """Within, what is told is shown: as a bar on a terminal; else the log has it."""

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from airflow_provider_ims.simulator.connection import connection_to
 from airflow_provider_ims.simulator.pytest_plugin import ImsSimulator
 from airflow_provider_ims.simulator.seeds import ENCRYPTED_IMAGE, KEY, PLAIN_IMAGE
 from airflow_provider_ims.simulator.server import running
+from airflow_provider_ims.simulator.settings import Settings, read_settings
 
 pytestmark = pytest.mark.usefixtures("airflow_home")
 
@@ -37,7 +39,7 @@ def row(done: subprocess.CompletedProcess[str]) -> Any:
     return found
 
 
-@pytest.mark.parametrize("command", ["check", "images", "copy", "job"])
+@pytest.mark.parametrize("command", ["check", "images", "copy", "job", "probe"])
 def test_each_command_has_a_help(command: str) -> None:
     done = run(command, "--help")
     assert done.returncode == 0
@@ -233,6 +235,57 @@ def test_a_terminal_shows_how_far_it_is(ims_simulator: ImsSimulator) -> None:
     assert (process.returncode, result[0]["status"]) == (0, "SUCCESS")
     assert b": RUNNING, " in shown
     assert b"\x1b[" in shown
+
+
+PROBE = ("probe", "--image", PLAIN_IMAGE, "--poll-interval", "1")
+
+
+def test_a_probe_makes_a_settings_file_that_the_simulator_takes(ims_simulator: ImsSimulator, tmp_path: Path) -> None:
+    ims_simulator.cloud.change(copy_seconds=4.0, unknown_job="404", process_percent=True)
+    done = run(*PROBE, "--report", str(tmp_path / "probe.md"), "--yes", "-o", "json")
+    assert done.returncode == 0, done.stderr
+    found = {row["question"]: row for row in json.loads(done.stdout)}
+    assert (found["job_type"]["verdict"], found["unknown_job"]["setting"]) == ("confirmed", "404")
+    assert ims_simulator.cloud.copies() == []
+    assert "## As documented" in (tmp_path / "probe.md").read_text()
+    settings = Settings(**read_settings(json.loads((tmp_path / "probe.json").read_text())))
+    assert (settings.unknown_job, settings.process_percent, settings.image_appears) == ("404", True, "running")
+    assert settings.copy_seconds == pytest.approx(4.0)
+
+
+def test_a_probe_asks_at_the_terminal_and_nowhere_else(ims_simulator: ImsSimulator, tmp_path: Path) -> None:
+    done = subprocess.run((*AIRFLOW, *PROBE), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "there is no terminal: give --yes" in done.stderr
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        (*AIRFLOW, *PROBE), stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path, text=True
+    ) as process:
+        os.write(ours, b"n\n")
+        out, said = process.communicate(timeout=120)
+    os.close(ours)
+    os.close(theirs)
+    assert (process.returncode, out) == (1, "")
+    assert "Go on? [y/N]" in said
+    assert "Nothing was copied." in said
+    assert ims_simulator.cloud.counters["POST copy"] == 0
+    assert list(tmp_path.glob("ims-probe-*.md")) == []
+
+
+def test_a_probe_that_was_killed_has_noted_what_it_made(ims_simulator: ImsSimulator, tmp_path: Path) -> None:
+    ims_simulator.cloud.change(copy_seconds=3600.0)
+    with subprocess.Popen((*AIRFLOW, *PROBE, "--yes"), cwd=tmp_path, stderr=subprocess.DEVNULL) as process:
+        until = time.monotonic() + 60
+        while ims_simulator.cloud.counters["GET job"] < 2 and time.monotonic() < until:  # the first is of no job
+            time.sleep(0.05)
+        process.kill()
+    (job,) = ims_simulator.cloud.jobs
+    ims_simulator.cloud.end_job(job.id)
+    ims_simulator.cloud.change(copy_seconds=0.0)
+    done = run(*PROBE, "--report", str(tmp_path / "probe.md"), "--yes")
+    assert done.returncode == 0, done.stderr
+    assert f"Deleted image {job.image_id} '{job.image_name}' (job {job.id})" in done.stderr
+    assert ims_simulator.cloud.copies() == []
 
 
 def _read(file: int) -> bytes:
