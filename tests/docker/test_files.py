@@ -90,3 +90,11 @@ def test_no_file_holds_a_secret() -> None:
 def test_the_simulated_connection_is_the_one_that_the_simulator_prints() -> None:
     document: dict[str, Any] = json.loads((FOLDER / "simulator-connection.json").read_text())
     assert document == {"ims_default": connection_to("http://simulator:8080", Settings())}
+
+
+def test_our_image_is_built_once_and_never_looked_for_in_a_registry() -> None:
+    ours = {name: service for name, service in SERVICES.items() if "airflow-provider-ims" in service["image"]}
+    assert set(ours) == AIRFLOW | ONCE | {"simulator"}
+    assert [name for name, service in ours.items() if "build" in service] == ["secrets"]
+    assert {service["pull_policy"] for name, service in ours.items() if name != "secrets"} == {"never"}
+    assert ours["secrets"]["pull_policy"] == "build"
