@@ -24,7 +24,12 @@ def test_it_runs_as_airflow(engine: Docker, image: str) -> None:
 def test_nothing_is_left_of_the_build(engine: Docker, image: str) -> None:
     look = "ls -A /tmp/wheel /tmp/source /home/airflow/.cache/pip; command -v gcc cc make; true"
     assert not engine(*BARE, image, "bash", "-c", look).strip()
-    assert engine(*BARE, image, "ls", "/opt/ims").split() == ["init.sh", "secrets.sh", "simulator-connection.json"]
+    assert engine(*BARE, image, "ls", "/opt/ims").split() == [
+        "alive.py",
+        "init.sh",
+        "secrets.sh",
+        "simulator-connection.json",
+    ]
 
 
 def test_airflow_lists_the_provider(engine: Docker, image: str) -> None:
