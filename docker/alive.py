@@ -1,7 +1,7 @@
 """Ends well if the job of this kind on this host has a heartbeat of the last minute; for health checks.
 
-It asks what `airflow jobs check --local` asks, but without importing Airflow, which on a busy machine takes longer than a
-health check may. `python alive.py TriggererJob`
+It asks what `airflow jobs check --local` asks, but without importing Airflow, which on a busy machine takes longer than
+a health check may. `python alive.py TriggererJob`
 """
 
 import os

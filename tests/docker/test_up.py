@@ -13,7 +13,8 @@ from tests.docker.test_files import LASTING, ONCE
 from tests.docker.up import PASSWORD, Up
 from tests.real.processes import StackError, pause
 
-FIRST_PROCESS = {"postgres", "redis", "simulator"}
+STORES = {"postgres", "redis"}
+FIRST_PROCESS = {*STORES, "simulator"}
 """Those whose first process is the service itself; Airflow's is one that starts it."""
 
 
