@@ -10,7 +10,7 @@ ON_CHANGE := pyproject.toml airflow_provider_ims/__init__.py
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up test test-breaking test-faults test-real test-deaths test-crashes test-hundred test-lowest bench docs \
-	test-browser test-others test-release fuzz lock clean
+	test-browser test-docker test-others test-release fuzz lock clean
 .DELETE_ON_ERROR:
 
 help: ## what the commands are
@@ -60,6 +60,9 @@ bench: .venv/bench-ready ## what waiting costs: ours beside the ways of today; r
 test-browser: .venv/browser-ready ## what people see, in a real browser (needs Chromium); takes the README's pictures anew
 	$(PY) -m pytest tests/browser
 
+test-docker: .venv/docker-ready ## the image and the compose file of docker/, linted, built and run (needs Docker, or root and debootstrap)
+	$(PY) -m pytest tests/docker
+
 test-release: .venv/release-ready ## wheel and sdist: built twice alike, installed into a bare Airflow, used there
 	$(PY) -m pytest tests/release
 
@@ -74,7 +77,7 @@ lock: ## renew the lock files (needs uv)
 	$(COMPILE) --upgrade --group newest pyproject.toml -o requirements.lock
 	$(COMPILE) --upgrade --group lowest --resolution lowest-direct pyproject.toml -o requirements-lowest.lock
 	$(COMPILE) --upgrade --group openstack -o requirements-openstack.lock
-	for group in bench browser docs release fuzz; do \
+	for group in bench browser docker docs release fuzz; do \
 		$(COMPILE) --upgrade --group $$group --constraint requirements.lock -o requirements-$$group.lock || exit; done
 
 clean: ## remove what the commands left behind
@@ -85,7 +88,7 @@ clean: ## remove what the commands left behind
 	@$*/bin/python -m pip install $(PIP_FLAGS) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.venv/bench-ready .venv/browser-ready .venv/docs-ready .venv/release-ready .venv/fuzz-ready: .venv/%-ready: requirements-%.lock .venv/ready
+.venv/bench-ready .venv/browser-ready .venv/docker-ready .venv/docs-ready .venv/release-ready .venv/fuzz-ready: .venv/%-ready: requirements-%.lock .venv/ready
 	@$(PY) -m pip install $(PIP_FLAGS) --no-deps --requirement $<
 	@touch $@
 
