@@ -146,8 +146,8 @@ class Submission:
             log.info("Adopted job %s of an earlier try, which is %s: not copied again", job_id, job.reported_status)
             return True
         log.warning("Job %s of an earlier try ended with FAIL (%s %s)", job_id, job.error_code, job.fail_reason)
-        self.may_follow = False
-        if job.reported_status != GONE:
+        if job.reported_status != GONE:  # what is not shown (any more) may be shown again
+            self.may_follow = False
             failed_at = job.end_time.isoformat() if job.end_time else None
             self.order = replace(self.order, attempt=self.order.attempt + 1, failed_at=failed_at)
         return False

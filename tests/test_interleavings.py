@@ -257,3 +257,17 @@ SETTINGS = settings(
 @pytest.mark.usefixtures("quiet")
 def test_never_two_images_whatever_happens_in_whatever_order() -> None:
     run_state_machine_as_test(OneTask, settings=SETTINGS)
+
+
+def test_an_image_that_is_shown_and_then_not_for_a_while_is_not_made_again() -> None:
+    world = SkewedWorld(copy_seconds=100.0, image_appears="submit")
+    task = Task(world, "a_run", has_store=True, wait_for_completion=True, copy_key="golden")
+    world.cloud.faults.add(Fault("copy", "reset_after"))
+    task.start()
+    task.go()
+    assert task.state == "deferred"
+    task.clear()
+    world.cloud.change(image_appears="running", list_lag=40.0)
+    task.start()
+    task.go()
+    assert (task.state, world.counted("POST copy")) == ("deferred", 1)
