@@ -7,6 +7,7 @@ What stands in for Airflow is in ``tests/model``: tries, clears, deferrals, the 
 from __future__ import annotations
 
 import logging
+import math
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
@@ -159,6 +160,7 @@ class OneTask(RuleBasedStateMachine):
     def let_an_event_come_to_the_wrong_task(self) -> None:
         """SQLite uses the ids of triggers again, and so an event of one that was given up may come."""
         if event := self.task.event(self.task.orphans.pop()):
+            self.task.tried_at = -math.inf  # it may tell of the end of an earlier try
             self.task.resume(event)
 
     @precondition(is_deferred)
