@@ -38,8 +38,8 @@ BREAKS = (
     ),
     Break(
         "a project's name comes with its domain",
-        "protocol.py",
-        '"name": who.project_name, "domain": {"name": who.domain_name}',
+        "logging_in.py",
+        '"name": who.project_name, "domain": {"name": who.account}',
         '"name": who.project_name',
         "core/test_protocol.py",
     ),

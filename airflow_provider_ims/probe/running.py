@@ -12,6 +12,7 @@ from functools import partial
 from uuid import uuid4
 
 from airflow_provider_ims import protocol
+from airflow_provider_ims.addresses import endpoint
 from airflow_provider_ims.copying import Submission
 from airflow_provider_ims.errors import ArgumentError, ImsError, RefusedError, ThrottledError
 from airflow_provider_ims.hooks.base import ImsBaseHook
@@ -22,7 +23,6 @@ from airflow_provider_ims.probe.deleting import delete_all, find, is_past
 from airflow_provider_ims.probe.looking import watch, watch_together
 from airflow_provider_ims.probe.made import Made, MadeNotes, Store
 from airflow_provider_ims.probe.record import Seen, is_copy
-from airflow_provider_ims.settings import endpoint
 
 log = logging.getLogger(__name__)
 
