@@ -7,6 +7,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,21 +21,22 @@ from airflow_provider_ims.errors import LoginRefusedError, ResponseLostError
 from airflow_provider_ims.models import Token
 from airflow_provider_ims.shelves import PREFIX, Files, Shelf
 from airflow_provider_ims.simulator.faults import Fault
-from tests.world import LOOK, World, token_store
+from airflow_provider_ims.token_store import TokenStore
+from tests.world import LOOK, Walk, World, stop, token_store
 
 WRONG = "wrong horse"
 HOSTS = 4
 
 
 class Variables:
-    """A shelf without locks, as Airflow's Variables are; ``denied``: it cannot be used."""
+    """A shelf without locks, as Airflow's Variables are; ``denied``: it cannot be used, ``full``: not written."""
 
     place = "the variables"
     remedy = "allow it"
 
     def __init__(self) -> None:
         self.kept: dict[str, bytes] = {}
-        self.denied = False
+        self.denied = self.full = False
         self.asked = 0
 
     def read(self, name: str) -> bytes | None:
@@ -43,6 +45,8 @@ class Variables:
 
     def write(self, name: str, sealed: bytes) -> None:
         self._ask()
+        if self.full:
+            raise OSError("full")
         self.kept[name] = sealed
 
     def remove(self, name: str) -> None:
@@ -100,6 +104,15 @@ def test_hosts_that_start_together(world: World, host: Any, directory: Path, kin
     assert world.log_ins <= most
 
 
+def test_log_ins_of_other_hosts_that_are_under_way_are_no_failures(world: World, host: Any) -> None:
+    shared = Variables()
+    asking = [host(number, shared).token() for number in range(MOST_FAILURES + 2)]
+    sent = [stop(each) for each in asking]
+    assert [each.method for each in sent] == ["POST"] * len(asking)
+    tokens = [stop(each, world.answer(request)) for each, request in zip(asking, sent, strict=True)]
+    assert len({token.value for token in tokens}) == len(asking)
+
+
 def test_a_host_that_has_a_token_asks_nobody(world: World, host: Any) -> None:
     shared = Variables()
     world.perform(host(0, shared).ask(LOOK))
@@ -120,6 +133,24 @@ def test_a_token_revoked_for_all_costs_one_renewal(world: World, host: Any, beyo
     world.perform(host(1, beyond).ask(LOOK))
     assert world.log_ins == before + 1
     assert world.counted("GET image") == 2 + 3 + 2
+
+
+def test_a_token_that_cannot_be_replaced_is_not_used_again_and_again(world: World, host: Any) -> None:
+    here, beyond = Variables(), Variables()
+    for each in (here, beyond):
+        world.perform(with_shelves(world.client, each).ask(LOOK))
+    here.full = beyond.full = True
+    world.cloud.revoke_tokens()
+    walk = Walk(world, with_shelves(world.client, here, beyond).ask(LOOK))
+    for _ in range(50):
+        if walk.step is not None:
+            walk.go()
+    assert walk.result, "without an end"
+    assert (world.log_ins, world.counted("GET image")) == (3, 2 + 3)
+
+
+def with_shelves(client: Client, *shelves: Shelf) -> Client:
+    return replace(client, tokens=TokenStore(*shelves, cost=2**4))
 
 
 def test_a_check_logs_in_anew_whatever_lies_on_the_shelves(world: World, host: Any, beyond: Shelf) -> None:
