@@ -23,6 +23,7 @@ PROBED = [question.name for question in QUESTIONS if question.is_setting]
 OF_AN_ACCOUNT = {
     *("user_name", "password", "domain_name", "region", "project_name", "project_id", "more_projects"),
     *("enterprise_projects", "missing_permissions", "iam_url", "ims_url", "images"),
+    *("access_key", "secret_key", "agency_name", "agency_user_name", "agency_user_domain_name"),
 }
 FOR_TESTS_ALONE = {"status_instead", "fail_code", "fail_reason", "seed"}
 
