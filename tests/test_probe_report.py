@@ -15,7 +15,7 @@ from airflow_provider_ims.simulator.faults import Fault
 from airflow_provider_ims.simulator.seeds import PLAIN_IMAGE
 from airflow_provider_ims.simulator.settings import Settings, read_settings
 from tests.probing import OnWorld, Probed, copies, noted, probe
-from tests.world import ADDRESS, World
+from tests.world import ADDRESS, WAYS, World
 
 pytestmark = pytest.mark.usefixtures("airflow_home")
 
@@ -83,6 +83,29 @@ def test_a_failed_jobs_reason_is_no_leak(airflow_home: Path) -> None:
         "seen": "FAIL",
         "setting": "FAIL",
     }
+    assert told(world, probed) == []
+
+
+@pytest.mark.parametrize("auth", WAYS)
+def test_each_way_to_log_in_is_probed_and_not_told(airflow_home: Path, auth: str) -> None:
+    names: dict[str, Any] = {
+        "agency_name": "partners",
+        "agency_user_name": "joe.public",
+        "agency_user_domain_name": "PARTNER-0002",
+    }
+    world = World(**NAMES, **names)
+    cloud = world.cloud.settings
+    known = {"password": [cloud.password], "aksk": [cloud.access_key, cloud.secret_key], "token": [world.given_token]}
+    mine = known.get(auth, [*names.values(), cloud.password])
+    hook = OnWorld(world)
+    hook.client = world.another_client(auth=auth, more={"project_name": NAMES["project_name"]})
+    world.cloud.faults.add(Fault("job", "status", status=400, code="IMG.0023", message=f"not {', '.join(mine)}"))
+    probed = probe(hook, airflow_home, *ALL)
+    assert (probed.status, copies(world)) == (0, [])
+    assert (probed.row("token_length")["verdict"] == "found") is (auth != "aksk")
+    assert probed.row("iam_error_shape")["setting"] == "keystone"
+    assert f"not {', '.join('***' for _ in mine)} |" in probed.report
+    assert [secret for secret in mine if secret in probed.report] == []
     assert told(world, probed) == []
 
 
