@@ -2,6 +2,7 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 PY_LOWEST := .venv-lowest/bin/python
+PY_CLUSTER := .venv-cluster/bin/python
 PIP_FLAGS := --quiet --quiet --disable-pip-version-check
 FUZZ_SECONDS ?= 300
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate
@@ -9,12 +10,12 @@ MODULES = $(patsubst %.__init__,%,$(subst /,.,$(basename $(filter-out %/__main__
 ON_CHANGE := pyproject.toml airflow_provider_ims/__init__.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-breaking test-faults test-real test-deaths test-crashes test-hundred test-lowest bench docs \
-	test-browser test-docker test-others test-release fuzz lock clean
+.PHONY: help demo up test test-breaking test-faults test-real test-deaths test-crashes test-hundred test-lowest test-cluster \
+	test-cluster-short bench docs test-browser test-docker test-others test-release fuzz lock clean
 .DELETE_ON_ERROR:
 
 help: ## what the commands are
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
 
 demo: .venv/ready ## a real Airflow copies an image in the simulated cloud, shows how, and stops
 	@$(PY) -m tests.real.demo
@@ -54,6 +55,12 @@ test-lowest: .venv-lowest/ready ## the tests on the oldest Airflow that is suppo
 	$(PY_LOWEST) -m pytest -m "not newest"
 	$(PY_LOWEST) -m pytest -m "not newest" tests/real/test_chain.py
 
+test-cluster: .venv-cluster/ready ## the services of docker/compose.yaml without Docker, and each of them lost: one image a copy
+	@$(PY_CLUSTER) -m tests.cluster
+
+test-cluster-short: .venv-cluster/ready ## the same with fewer copies, all losses in one run
+	@$(PY_CLUSTER) -m tests.cluster --short
+
 bench: .venv/bench-ready ## what waiting costs: ours beside the ways of today; renews the README's figures (45 minutes)
 	@$(PY) -m tests.bench
 
@@ -77,14 +84,15 @@ lock: ## renew the lock files (needs uv)
 	$(COMPILE) --upgrade --group newest pyproject.toml -o requirements.lock
 	$(COMPILE) --upgrade --group lowest --resolution lowest-direct pyproject.toml -o requirements-lowest.lock
 	$(COMPILE) --upgrade --group openstack -o requirements-openstack.lock
+	$(COMPILE) --upgrade --group cluster pyproject.toml -o requirements-cluster.lock
 	for group in bench browser docker docs release fuzz; do \
 		$(COMPILE) --upgrade --group $$group --constraint requirements.lock -o requirements-$$group.lock || exit; done
 
 clean: ## remove what the commands left behind
-	rm -rf .venv .venv-lowest .venv-openstack build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-lowest .venv-cluster .venv-openstack build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find airflow_provider_ims dags tests -name __pycache__ -type d -exec rm -rf {} +
 
-.venv/ready .venv-lowest/ready: %/ready: %/locked $(ON_CHANGE)
+.venv/ready .venv-lowest/ready .venv-cluster/ready: %/ready: %/locked $(ON_CHANGE)
 	@$*/bin/python -m pip install $(PIP_FLAGS) --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -94,8 +102,9 @@ clean: ## remove what the commands left behind
 
 .venv/locked: requirements.lock
 .venv-lowest/locked: requirements-lowest.lock
+.venv-cluster/locked: requirements-cluster.lock
 .venv-openstack/locked: requirements-openstack.lock
-.venv/locked .venv-lowest/locked .venv-openstack/locked:
+.venv/locked .venv-lowest/locked .venv-cluster/locked .venv-openstack/locked:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 ..." >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' \

@@ -15,6 +15,7 @@
     │   ├── JobFailedError            the job ended with FAIL
     │   └── ImageUnusableError        the job ended with SUCCESS, its image is not usable
     └── ImsTransientError             trying again may help
+        ├── ConnectionLookUpError     Airflow gave no connection of this id: there is none, or it could not be asked
         ├── ConnectError              no connection: nothing was sent
         ├── ResponseLostError         sent, and no complete answer came back
         ├── ThrottledError            refused for now: too many requests or copies at once
@@ -130,6 +131,10 @@ class JobFailedError(ImsPermanentError):
 
 class ImageUnusableError(ImsPermanentError):
     """The job ended with SUCCESS, but its image is gone or broken."""
+
+
+class ConnectionLookUpError(ImsTransientError):
+    """Airflow gave no connection of this id. It does not tell one that is not there from a look-up that failed."""
 
 
 class ConnectError(ImsTransientError):

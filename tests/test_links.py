@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 from airflow.sdk.exceptions import TaskDeferralTimeout
 
-from airflow_provider_ims.errors import JobFailedError, SettingsError
+from airflow_provider_ims.errors import ConnectionLookUpError, JobFailedError, SettingsError
 from airflow_provider_ims.links import ConsoleLink, ImageLink
 from airflow_provider_ims.operators import CopyImageOperator
 from airflow_provider_ims.sensors import JobSensor
@@ -66,7 +66,7 @@ def test_a_time_out_stores_nothing_over_what_is_there(page: str) -> None:
 
 def test_without_a_connection_there_are_none(ims_simulator: ImsSimulator) -> None:
     task = operator(ims_conn_id="not_there")
-    with fails_with(SettingsError):
+    with pytest.raises(ConnectionLookUpError):
         run_task(task)
     assert links_of(task) == {}
 

@@ -11,12 +11,12 @@ from airflow.sdk.exceptions import TaskDeferralError, TaskDeferralTimeout, TaskD
 
 from airflow_provider_ims.errors import (
     ArgumentError,
+    ConnectionLookUpError,
     ImsPermanentError,
     JobFailedError,
     JobInterruptedError,
     JobTimeoutError,
     NotFoundError,
-    SettingsError,
 )
 from airflow_provider_ims.operators import CopyImageOperator
 from airflow_provider_ims.simulator.pytest_plugin import ImsSimulator
@@ -129,7 +129,7 @@ def test_requests_a_copy(ims_simulator: ImsSimulator) -> None:
 
 
 def test_a_missing_connection_says_what_to_create() -> None:
-    with fails_with(SettingsError, match=r"no connection 'nowhere'.*type ims"):
+    with fails_with(ConnectionLookUpError, match=r"no connection 'nowhere'.*type ims"):
         run_task(operator(ims_conn_id="nowhere"))
 
 

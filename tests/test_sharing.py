@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import pytest
 from airflow.sdk import BaseHook
 
-from airflow_provider_ims.errors import ConnectError, LoginRefusedError, ResponseLostError, SettingsError
+from airflow_provider_ims.errors import ConnectError, ConnectionLookUpError, LoginRefusedError, ResponseLostError
 from airflow_provider_ims.hooks import ImsAsyncHook, ImsHook
 from airflow_provider_ims.hooks.sharing import MOST_IN_FLIGHT
 from airflow_provider_ims.simulator.faults import Fault
@@ -154,7 +154,7 @@ def test_each_loop_has_its_own(ims_simulator: ImsSimulator, look_ups: list[str])
 
 def test_a_connection_that_is_not_there_is_looked_up_once_for_all(look_ups: list[str]) -> None:
     events = strictly(lambda: events_of("0" * 32, ims_conn_id="nowhere", poll_interval=0.001))
-    assert {event["error"] for event in events} == {SettingsError.__name__}
+    assert {event["error"] for event in events} == {ConnectionLookUpError.__name__}
     assert len(look_ups) < MANY / 2
 
 
@@ -262,7 +262,7 @@ def test_a_secrets_backend_that_fails_is_told_by_its_name(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(BaseHook, "aget_connection", deny)
     (event,) = strictly(lambda: events_of("0" * 32, 1, poll_interval=0.01))
-    assert event["error"] == SettingsError.__name__
+    assert event["error"] == ConnectionLookUpError.__name__
     assert "'ims_default': PermissionError" in event["args"][0]
 
 

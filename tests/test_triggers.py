@@ -10,7 +10,13 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_ims.errors import ImsError, JobFailedError, JobTimeoutError, LoginRefusedError, SettingsError
+from airflow_provider_ims.errors import (
+    ConnectionLookUpError,
+    ImsError,
+    JobFailedError,
+    JobTimeoutError,
+    LoginRefusedError,
+)
 from airflow_provider_ims.hooks import ImsHook
 from airflow_provider_ims.simulator.faults import Fault
 from airflow_provider_ims.simulator.pytest_plugin import ImsSimulator
@@ -71,7 +77,7 @@ def test_it_looks_no_sooner_than_told(ims_simulator: ImsSimulator) -> None:
 def test_even_a_trigger_that_fails_at_once_comes_back_no_sooner() -> None:
     first_look = datetime.now(UTC) + timedelta(seconds=0.3)
     event = event_of("0" * 32, ims_conn_id="nowhere", first_pause=0.3)
-    assert (event["error"], datetime.now(UTC) >= first_look) == (SettingsError.__name__, True)
+    assert (event["error"], datetime.now(UTC) >= first_look) == (ConnectionLookUpError.__name__, True)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +117,7 @@ def test_a_password_changed_in_mid_wait_is_said_once(ims_simulator: ImsSimulator
 
 def test_a_connection_that_is_gone_is_an_event_too() -> None:
     event = event_of("edc89b490d7d4392898e19b2deb34797", ims_conn_id="nowhere")
-    assert event["error"] == SettingsError.__name__
+    assert event["error"] == ConnectionLookUpError.__name__
 
 
 def test_cancelling_it_leaves_nothing_open_and_writes_nothing(ims_simulator: ImsSimulator) -> None:

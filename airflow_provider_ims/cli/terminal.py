@@ -19,6 +19,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from airflow_provider_ims import errors
 from airflow_provider_ims.errors import (
     ArgumentError,
+    ConnectionLookUpError,
     ImsError,
     ImsTransientError,
     JobInterruptedError,
@@ -35,7 +36,7 @@ Tell = Callable[[str, float | None], None]
 def exit_status(name: str) -> int:
     """The exit status that tells what kind of error it was, by the name of its class."""
     kind: type[ImsError] = getattr(errors, name)
-    if issubclass(kind, ArgumentError | SettingsError):
+    if issubclass(kind, ArgumentError | ConnectionLookUpError | SettingsError):
         return WRONG
     if issubclass(kind, JobTimeoutError):
         return TIMED_OUT

@@ -142,7 +142,10 @@ class ImsBaseHook(BaseHook):
 
     @cached_property
     def client(self) -> Client:
-        """Who asks which cloud. Reads the Airflow connection once, and when it is refused; raises ``SettingsError``."""
+        """Who asks which cloud; reads the Airflow connection once, and when it is refused.
+
+        Raises ``ConnectionLookUpError``, ``SettingsError``.
+        """
         return replace(self._read_connection(), look_again=self._look_again)
 
     def _look_again(self) -> Settings:

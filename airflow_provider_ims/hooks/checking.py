@@ -8,7 +8,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_ims import protocol
-from airflow_provider_ims.errors import ForbiddenError, ImsError, LoginRefusedError, SettingsError
+from airflow_provider_ims.errors import (
+    ConnectionLookUpError,
+    ForbiddenError,
+    ImsError,
+    LoginRefusedError,
+    SettingsError,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_ims.hooks.base import ImsBaseHook
@@ -106,7 +112,7 @@ def _check(hook: ImsBaseHook, found: dict[str, Any]) -> None:
 
 def _fields(error: ImsError, is_logged_in: bool) -> str:
     """The connection's fields to mend, where the error does not name them."""
-    if isinstance(error, SettingsError | LoginRefusedError | ForbiddenError):
+    if isinstance(error, ConnectionLookUpError | SettingsError | LoginRefusedError | ForbiddenError):
         return ""
     fields = "host (blank: from the log-in) and region" if is_logged_in else "iam_endpoint (blank: the region's)"
     return f" The connection's fields to look at: {fields}, proxies, timeout."

@@ -16,7 +16,14 @@ from requests.utils import get_environ_proxies, select_proxy
 
 from airflow_provider_ims import __version__
 from airflow_provider_ims.client import Client
-from airflow_provider_ims.errors import ConnectError, ImsError, MalformedResponseError, ResponseLostError, SettingsError
+from airflow_provider_ims.errors import (
+    ConnectError,
+    ConnectionLookUpError,
+    ImsError,
+    MalformedResponseError,
+    ResponseLostError,
+    SettingsError,
+)
 from airflow_provider_ims.hooks.variables import Variables
 from airflow_provider_ims.models import Request
 from airflow_provider_ims.settings import Settings
@@ -74,9 +81,9 @@ def tls_of(settings: Settings) -> ssl.SSLContext | bool:
 
 
 def no_connection(conn_id: str) -> ImsError:
-    """The error for an id that Airflow knows no connection of."""
+    """The error for an id of which Airflow gives no connection; it says the same where it could not look."""
     remedy = "create one of type ims, in Admin > Connections or with `airflow connections add`"
-    return SettingsError(f"There is no connection '{conn_id}': {remedy}.")
+    return ConnectionLookUpError(f"There is no connection '{conn_id}', or Airflow could not look it up: {remedy}.")
 
 
 def client_of(connection: Connection, extra: dict[str, Any]) -> Client:

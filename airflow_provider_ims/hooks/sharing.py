@@ -17,7 +17,7 @@ from airflow.providers.common.compat.connection import get_async_connection, get
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from airflow_provider_ims.client import Client
-from airflow_provider_ims.errors import ConnectError, SettingsError, UnavailableError
+from airflow_provider_ims.errors import ConnectError, ConnectionLookUpError
 from airflow_provider_ims.hooks.connection import USER_AGENT, ca_stamp, client_of, no_connection, proxy_of, tls_of
 from airflow_provider_ims.transport import Pace
 
@@ -80,8 +80,8 @@ class Line:
     async def access(self, max_age: float = KEPT) -> Access:
         """The connection, looked up once for all who ask meanwhile, and again where that was ``max_age`` seconds ago.
 
-        Raises ``SettingsError``, or ``UnavailableError`` where Airflow does not answer. Where it cannot be looked up
-        again, what was known before is used for longer.
+        Raises ``ConnectionLookUpError``, ``SettingsError``. Where it cannot be looked up again, what was known before
+        is used for longer.
         """
         if self._access and time.monotonic() - self._access.read_at < max_age:
             return self._access
@@ -95,7 +95,7 @@ class Line:
         except TimeoutError:
             if self._access:
                 return self._access
-            raise UnavailableError(f"Airflow does not answer what connection '{self.conn_id}' is.") from None
+            raise ConnectionLookUpError(f"Airflow does not answer what connection '{self.conn_id}' is.") from None
 
     async def wait_for_turn(self, seconds: float) -> None:
         """Acquire ``in_flight``; raises ``ConnectError`` where those before are not answered within so many seconds."""
@@ -127,7 +127,7 @@ class Line:
             raise no_connection(self.conn_id) from None
         except Exception as problem:  # a secrets backend of the user's own raises what it likes
             reason = f"{type(problem).__name__}: it cannot be looked up"
-            raise SettingsError(f"Connection '{self.conn_id}': {reason}; see the triggerer's log.") from problem
+            raise ConnectionLookUpError(f"Connection '{self.conn_id}': {reason}; see the triggerer's log.") from problem
         client = client_of(connection, await get_async_extra_dejson(connection))
         stamp = ca_stamp(client.settings)
         if self._access and (client.settings, stamp) == (self._access.client.settings, self._access.ca_stamp):

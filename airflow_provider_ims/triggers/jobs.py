@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
 
 from airflow_provider_ims.arguments import check_job_id, check_seconds
-from airflow_provider_ims.errors import ImsError, LoginRefusedError, SettingsError
+from airflow_provider_ims.errors import ConnectionLookUpError, ImsError, LoginRefusedError
 from airflow_provider_ims.models import CLOCK_SKEW
 from airflow_provider_ims.versions import DEFERRAL, check_version, stored_version
 
@@ -141,7 +141,7 @@ class JobTrigger(BaseTrigger):
             hook = self.get_hook()
             try:
                 return await stack.enter_async_context(hook)
-            except SettingsError as error:
+            except ConnectionLookUpError as error:
                 if not left:
                     raise
                 self.log.warning("The connection is looked up again in %.0f s: %s", self.poll_interval, error)

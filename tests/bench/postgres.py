@@ -45,25 +45,91 @@ def database() -> Iterator[Database]:
     if programs is None:
         yield Database()
         return
-    folder = Path(tempfile.mkdtemp(prefix="airflow-ims-postgres-"))
-    identity = _identity(folder)
+    server = Postgres(programs)
     try:
-        _prepare(programs, folder, identity)
-        port = free_port()
-        server = _start(programs, folder, port, identity)
-        try:
-            _wait_until_ready(server, programs, port, folder)
-            url = f"postgresql+psycopg2://{USER}@127.0.0.1:{port}/postgres"
-            yield Database(_name(programs), {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": url}, server.pid)
-        finally:
-            _stop(server)
+        server.start()
+        yield Database(server.name, {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": server.url}, server.pid)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        server.remove()
 
 
-def _name(programs: Path) -> str:
-    said = subprocess.run([programs / "postgres", "--version"], capture_output=True, text=True, check=True).stdout
-    return f"PostgreSQL {said.split()[2]}"
+class Postgres:
+    """A server in a temporary folder, on a port of the loopback that it keeps: started, ended, started anew."""
+
+    def __init__(self, programs: Path) -> None:
+        said = subprocess.run([programs / "postgres", "--version"], capture_output=True, text=True, check=True).stdout
+        self.name = f"PostgreSQL {said.split()[2]}"
+        self.port = free_port()
+        self.url = f"postgresql+psycopg2://{USER}@127.0.0.1:{self.port}/postgres"
+        self._programs = programs
+        self._folder = Path(tempfile.mkdtemp(prefix="airflow-ims-postgres-"))
+        self._identity = _identity(self._folder)
+        self._server: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The server's process, while there is one."""
+        return self._server.pid if self._server else None
+
+    def start(self) -> None:
+        """Start it, at first with an empty cluster, and wait until it takes connections."""
+        if not (self._folder / "data").exists():
+            self._prepare()
+        settings = {"listen_addresses": "127.0.0.1", "unix_socket_directories": self._folder, "max_connections": 200}
+        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        command = [str(self._programs / "postgres"), "-D", str(self._folder / "data"), "-p", str(self.port), *options]
+        with (self._folder / "output.log").open("ab") as output:
+            self._server = subprocess.Popen(
+                command,
+                cwd=self._folder,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                **self._identity,
+            )
+        self._wait_until_ready(self._server)
+
+    def end(self, number: int = signal.SIGINT) -> None:
+        """End it, as it is ("fast"), without waiting for clients; with ``SIGQUIT`` ("immediate") it needs recovery."""
+        server, self._server = self._server, None
+        if server is None:
+            return
+        server.send_signal(number)
+        try:
+            server.wait(20)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+    def remove(self) -> None:
+        """End it and remove its files."""
+        self.end()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _prepare(self) -> None:
+        options = [
+            "-D",
+            self._folder / "data",
+            "-U",
+            USER,
+            "--auth=trust",
+            "--encoding=UTF8",
+            "--locale=C",
+            "--no-sync",
+        ]
+        command = [str(part) for part in (self._programs / "initdb", *options)]
+        done = subprocess.run(command, cwd=self._folder, capture_output=True, text=True, **self._identity)
+        if done.returncode:
+            raise StackError(f"initdb failed:\n{done.stdout}{done.stderr}")
+
+    def _wait_until_ready(self, server: subprocess.Popen[bytes]) -> None:
+        program = self._programs / "pg_isready"
+        command = [str(part) for part in (program, "-q", "-h", "127.0.0.1", "-p", self.port, "-U", USER)]
+        while subprocess.run(command, check=False).returncode:
+            if server.poll() is not None:
+                raise StackError(f"PostgreSQL ended:\n{(self._folder / 'output.log').read_text()[-2000:]}")
+            pause(0.2)
 
 
 def _identity(folder: Path) -> dict[str, Any]:
@@ -74,43 +140,3 @@ def _identity(folder: Path) -> dict[str, Any]:
     chosen = next(known[name] for name in UNPRIVILEGED if name in known)
     os.chown(folder, chosen.pw_uid, chosen.pw_gid)
     return {"user": chosen.pw_uid, "group": chosen.pw_gid, "extra_groups": []}
-
-
-def _prepare(programs: Path, folder: Path, identity: dict[str, Any]) -> None:
-    options = ["-D", str(folder / "data"), "-U", USER, "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]
-    done = subprocess.run([str(programs / "initdb"), *options], cwd=folder, capture_output=True, text=True, **identity)
-    if done.returncode:
-        raise StackError(f"initdb failed:\n{done.stdout}{done.stderr}")
-
-
-def _start(programs: Path, folder: Path, port: int, identity: dict[str, Any]) -> subprocess.Popen[bytes]:
-    settings = {"listen_addresses": "127.0.0.1", "unix_socket_directories": str(folder), "max_connections": 200}
-    options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-    command = [str(programs / "postgres"), "-D", str(folder / "data"), "-p", str(port), *options]
-    with (folder / "output.log").open("ab") as output:
-        return subprocess.Popen(
-            command,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            **identity,
-        )
-
-
-def _stop(server: subprocess.Popen[bytes]) -> None:
-    server.send_signal(signal.SIGINT)  # "fast": does not wait for clients
-    try:
-        server.wait(20)
-    except subprocess.TimeoutExpired:
-        server.kill()
-        server.wait()
-
-
-def _wait_until_ready(server: subprocess.Popen[bytes], programs: Path, port: int, folder: Path) -> None:
-    command = [str(programs / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port), "-U", USER]
-    while subprocess.run(command, check=False).returncode:
-        if server.poll() is not None:
-            raise StackError(f"PostgreSQL ended:\n{(folder / 'output.log').read_text()[-2000:]}")
-        pause(0.2)

@@ -64,7 +64,7 @@ def test_check_tells_what_to_mend(ims_simulator: ImsSimulator, monkeypatch: pyte
     assert "not-this-one" not in done.stdout + done.stderr
     nowhere = run("check", "--conn-id", "nowhere")
     assert nowhere.returncode == 2
-    assert "There is no connection 'nowhere': create one" in nowhere.stdout
+    assert "There is no connection 'nowhere', or Airflow could not look it up: create one" in nowhere.stdout
     ims_simulator.cloud.faults.add(Fault("list", "status", status=503))
     assert run("check").returncode == 4
 
