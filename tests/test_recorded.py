@@ -37,7 +37,7 @@ from tests.model.triggerer import fire
 from tests.model.watchers import first_look
 from tests.model.worker import SkewedWorld
 from tests.recording import RECORDED, SCENES
-from tests.shells import StateStore
+from tests.shells import StateStore, fails_with
 
 RELEASES = sorted(folder.name for folder in RECORDED.iterdir())
 each_release = pytest.mark.parametrize("release", RELEASES)
@@ -104,7 +104,9 @@ def test_a_failure_that_a_triggerer_of_then_has_seen_is_told(release: str) -> No
     assert process
     while process.at:
         process.go()
-    assert (type(process.error), str(process.error)) == (JobFailedError, f"{kept['event']['args'][0]} [IMG.0099]")
+    with fails_with(JobFailedError) as failed:
+        raise process.error or AssertionError("it went on")
+    assert str(failed.value).endswith(f"{kept['event']['args'][0]} [IMG.0099]")
 
 
 @each_release
