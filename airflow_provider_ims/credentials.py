@@ -1,6 +1,6 @@
 """The ways to log in: what each of them knows, how it is spoken of, and what of it is secret.
 
-Frozen values; how each is used at IAM stands in ``protocol``, when in ``auth``. Secrets do not print.
+Frozen values; how each is used at IAM stands in ``logging_in`` and ``signing``, when in ``auth``. Secrets do not print.
 """
 
 from __future__ import annotations
