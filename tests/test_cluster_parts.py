@@ -81,5 +81,7 @@ def test_the_services_are_those_of_the_compose_file() -> None:
     ],
 )
 def test_a_promise_that_was_broken_is_told_of(found: dict[str, Any], said: list[str]) -> None:
-    held = Outcome("lost", 2, 2, Counter(a=1, b=1), 2, most_tries=2, retried=1, restarts=2, log_ins=4, seconds=9)
+    held = Outcome(
+        "lost", 2, 2, Counter(a=1, b=1), 2, most_tries=2, retried=1, restarts=Counter(scheduler=2), log_ins=4, seconds=9
+    )
     assert replace(held, **found).broken(hosts=4) == [f"lost: {each}" for each in said]

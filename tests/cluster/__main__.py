@@ -31,9 +31,9 @@ def say(text: str) -> None:
 
 def row(outcome: Outcome) -> list[str]:
     """An outcome, in the order of ``COLUMNS``."""
-    one = outcome
-    found = (one.copies, one.green, one.images.total(), one.accepted, one.retried, one.most_tries, one.restarts)
-    return [one.name, *map(str, found), str(one.log_ins), f"{one.seconds:.0f}"]
+    one, restarts = outcome, ", ".join(f"{host} {count}" for host, count in sorted(outcome.restarts.items()))
+    numbers = (one.copies, one.green, one.images.total(), one.accepted, one.retried, one.most_tries)
+    return [one.name, *map(str, numbers), restarts or "none", str(one.log_ins), f"{one.seconds:.0f}"]
 
 
 def table(outcomes: list[Outcome]) -> str:

@@ -54,7 +54,11 @@ LOSSES = (
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a run of copies. ``log_ins``: of all hosts together since the cluster was started."""
+    """What came of a run of copies.
+
+    ``restarts``: of each host, by the plan or because it had ended by itself. ``log_ins``: of all hosts together since
+    the cluster was started.
+    """
 
     name: str
     copies: int
@@ -63,7 +67,7 @@ class Outcome:
     accepted: int
     most_tries: int
     retried: int
-    restarts: int
+    restarts: Counter[str]
     log_ins: int
     seconds: float
 
@@ -88,7 +92,7 @@ class Copies:
         self._name = name
         self._count = count
         self._accepted = self._counters["copies_accepted"]
-        self._restarts = cluster.restarts.total()
+        self._restarts = Counter(cluster.restarts)
         conf = {"names": name, "copies": count}
         self.run: Run = self._patiently(lambda: cluster.api.start("many_copies", conf))
 
@@ -121,7 +125,7 @@ class Copies:
             accepted=self.begun(),
             most_tries=max(task["try_number"] for task in tasks),
             retried=sum(task["try_number"] > 1 for task in tasks),
-            restarts=self._cluster.restarts.total() - self._restarts,
+            restarts=self._cluster.restarts - self._restarts,
             log_ins=self._counters["POST log_in"],
             seconds=seconds,
         )
