@@ -14,7 +14,6 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 
 import psutil
 
@@ -22,7 +21,7 @@ from tests.bench.postgres import Postgres, binaries
 from tests.cluster.compose import COMPOSE_FILE, Service, read_services
 from tests.cluster.native import MORE_ARGUMENTS, copy_files, environment, places, put
 from tests.cluster.wires import Wire
-from tests.real.processes import Part, StackError, free_port, kill, pause, stop
+from tests.real.processes import Part, Running, StackError, free_port, kill, pause, stop
 from tests.real.rest import AirflowApi
 from tests.real.stack import USER, Simulator
 
@@ -33,8 +32,8 @@ MOST_RESTARTS = 20
 """After so many, a host that ends by itself does not recover."""
 
 
-class Cluster:
-    """A context manager: inside it everything runs; ``api`` talks to Airflow, ``simulator`` to the cloud.
+class Cluster(Running):
+    """Inside it everything runs; ``api`` talks to Airflow, ``simulator`` to the cloud.
 
     ``simulator_arguments`` go to the simulator's command line.
     """
@@ -58,19 +57,6 @@ class Cluster:
         triggerers = self._services["triggerer"].hosts
         self._wires = {(host, way): Wire(port) for host in triggerers for way, port in ends.items()}
         self._parts: dict[str, Part] = {}
-
-    def __enter__(self) -> Cluster:
-        try:
-            self._start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, raised: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def keep_up(self) -> None:
         """Start again what has ended by itself, as Docker does."""
@@ -131,17 +117,12 @@ class Cluster:
             f"{path.relative_to(self._home)}\n{path.read_text(errors='replace')}" for path in sorted(found)
         )
 
-    def stop(self) -> None:
-        """End every process and remove the files. A second Ctrl-C does not disturb it."""
-        numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-        before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
+    def _stop(self) -> None:
         stop(list(self._parts.values()))
         for wire in self._wires.values():
             wire.close()
         self._postgres.remove()
         shutil.rmtree(self._home, ignore_errors=True)
-        for number, disposition in before.items():
-            signal.signal(number, disposition)
 
     def _start(self) -> None:
         for name in ("secrets", "redis"):

@@ -13,8 +13,11 @@ import socket
 import subprocess
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import psutil
 
@@ -150,3 +153,34 @@ def _of_sessions(leaders: set[int]) -> list[tuple[psutil.Process, int, str]]:
             if os.getsid(process.pid) in leaders:
                 found.append((process, process.ppid(), process.status()))
     return found
+
+
+class Running(ABC):
+    """A context manager around processes: what a start that failed has begun is stopped as well."""
+
+    def __enter__(self) -> Self:
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, raised: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """End every process and remove the files. A second Ctrl-C does not disturb it."""
+        numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
+        self._stop()
+        for number, disposition in before.items():
+            signal.signal(number, disposition)
+
+    @abstractmethod
+    def _start(self) -> None: ...
+
+    @abstractmethod
+    def _stop(self) -> None: ...

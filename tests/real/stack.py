@@ -12,15 +12,13 @@ import os
 import re
 import secrets
 import shutil
-import signal
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
-from tests.real.processes import Part, StackError, free_port, kill, pause, stop
+from tests.real.processes import Part, Running, StackError, free_port, kill, pause, stop
 from tests.real.rest import AirflowApi, Service
 
 PROJECT = Path(__file__).parents[2]
@@ -60,8 +58,8 @@ def _after_address(output: str) -> list[str]:
     return rest.splitlines()[1:] if rest.endswith("\n") else []
 
 
-class Stack:
-    """A context manager: inside it everything runs; ``api`` talks to Airflow, ``simulator`` to the cloud.
+class Stack(Running):
+    """Inside it everything runs; ``api`` talks to Airflow, ``simulator`` to the cloud.
 
     ``dag_files`` are DAGs beside the project's own (name -> source), ``simulator_arguments`` go to the simulator's
     command line, ``env`` to Airflow's processes.
@@ -86,19 +84,6 @@ class Stack:
         self._dag_files = dag_files or {}
         self._parts: list[Part] = []
         self._killed: list[Part] = []
-
-    def __enter__(self) -> Stack:
-        try:
-            self._start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, raised: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def check(self) -> None:
         """Raise ``StackError`` when one of the processes has ended, with its name and last lines."""
@@ -148,15 +133,10 @@ class Stack:
                 self._parts.remove(command)
         return command.output()
 
-    def stop(self) -> None:
-        """End every process and remove the files. A second Ctrl-C does not disturb it."""
-        numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-        before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
+    def _stop(self) -> None:
         stop([*self._parts, *self._killed])
         self._parts.clear()
         shutil.rmtree(self.home, ignore_errors=True)
-        for number, disposition in before.items():
-            signal.signal(number, disposition)
 
     def _start(self) -> None:
         self._write_files()
