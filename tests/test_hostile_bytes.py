@@ -6,6 +6,7 @@ import gzip
 import json
 import socket
 import threading
+import time
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_ims.errors import ImsError, MalformedResponseError, UnclearSubmitError
-from airflow_provider_ims.hooks.connection import LARGEST_BODY
+from airflow_provider_ims.errors import ImsError, MalformedResponseError, ResponseLostError, UnclearSubmitError
+from airflow_provider_ims.hooks.connection import LARGEST_BODY, WHOLE_ANSWER
 from tests.hostile import check_error
 from tests.servers import LOGGED_IN, whole_request
 from tests.shells import GET_IMAGE, Ask, ask_in_thread, ask_on_loop
@@ -36,8 +37,13 @@ def packed(content: bytes, encoding: bytes = b"gzip") -> bytes:
 
 
 @contextmanager
-def cloud_that_answers(monkeypatch: pytest.MonkeyPatch, *pieces: bytes, forever: bytes = b"") -> Iterator[None]:
-    """A server on loopback, and the connection to it, that lets log in and answers all else with these bytes."""
+def cloud_that_answers(
+    monkeypatch: pytest.MonkeyPatch, *pieces: bytes, forever: bytes = b"", pause: float = 0.0, timeout: float = 5.0
+) -> Iterator[None]:
+    """A server on loopback, and the connection to it, that lets log in and answers all else with these bytes.
+
+    ``pause``: seconds between the pieces.
+    """
     listening = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:
@@ -51,6 +57,7 @@ def cloud_that_answers(monkeypatch: pytest.MonkeyPatch, *pieces: bytes, forever:
                     is_log_in = b"/auth/tokens" in whole_request(connection)
                     for piece in [LOGGED_IN] if is_log_in else pieces:
                         connection.sendall(piece)
+                        time.sleep(pause)
                     while forever and not is_log_in:
                         connection.sendall(forever)
                 except OSError:
@@ -59,7 +66,7 @@ def cloud_that_answers(monkeypatch: pytest.MonkeyPatch, *pieces: bytes, forever:
     thread = threading.Thread(target=serve)
     thread.start()
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    extra = {"region": "eu-de", "domain_name": "d", "iam_endpoint": url, "timeout": 5}
+    extra = {"region": "eu-de", "domain_name": "d", "iam_endpoint": url, "timeout": timeout}
     whole = {"conn_type": "ims", "login": "u", "password": "p", "host": url, "extra": extra}
     monkeypatch.setenv("AIRFLOW_CONN_IMS_DEFAULT", json.dumps(whole))
     try:
@@ -77,7 +84,10 @@ BYTES: dict[str, bytes] = {
     "status that is none": b"HTTP/1.1 abc OK\r\n\r\n{}",
     "status of many digits": b"HTTP/1.1 %s OK\r\n\r\n{}" % (b"9" * 5_000),
     "chunk that is none": CHUNKED + b"zz\r\n{}\r\n0\r\n\r\n",
-    "chunk below zero": CHUNKED + b"-5\r\n{}\r\n0\r\n\r\n",
+    **{
+        f"chunk of {size.decode()[:8]}": CHUNKED + size + b"\r\n{}\r\n0\r\n\r\n"
+        for size in (b"-5", b"-1", b"-0x2", b"f" * 16, b"9" * 5_000, b"", b";")
+    },
     "chunk cut off": CHUNKED + b"ff\r\n{}",
     "length that is none": OK + b"Content-Length: ten\r\n\r\n{}",
     "length below zero": OK + b"Content-Length: -1\r\n\r\n{}",
@@ -107,7 +117,7 @@ def test_bytes_that_are_no_answer_end_in_our_errors(
 
 
 @BOTH
-@pytest.mark.parametrize("content", [BYTES["chunk below zero"], BYTES["nothing"], BYTES["gzip that is none"]])
+@pytest.mark.parametrize("content", [BYTES["chunk of -1"], BYTES["nothing"], BYTES["gzip that is none"]])
 def test_a_copy_that_is_answered_with_such_bytes_may_have_begun(
     monkeypatch: pytest.MonkeyPatch, ask: Ask[Any], content: bytes
 ) -> None:
@@ -138,8 +148,78 @@ def test_an_answer_without_end_is_not_read_on(
     assert most < 6 * LARGEST_BODY
 
 
+ONE_CHUNK: dict[str, tuple[bytes, bytes]] = {
+    "of -1": (CHUNKED + b"-1\r\n", b" " * 65_536),
+    "of -0x1": (CHUNKED + b"-0x1\r\n", b" " * 65_536),
+    "whose size does not end": (CHUNKED, b"0" * 65_536),
+    "whose size has a remark without end": (CHUNKED + b"2;", b"x" * 65_536),
+    "that nothing ends": (CHUNKED + b"0\r\n", b"X-More: x\r\n" * 5_000),
+}
+
+
+@BOTH
+@pytest.mark.parametrize(("first", "forever"), ONE_CHUNK.values(), ids=ONE_CHUNK)
+def test_a_chunk_without_end_is_not_read_on(
+    monkeypatch: pytest.MonkeyPatch, ask: Ask[Any], first: bytes, forever: bytes
+) -> None:
+    with cloud_that_answers(monkeypatch, first, forever=forever, timeout=0.5):
+        tracemalloc.start()
+        try:
+            with pytest.raises(ImsError) as failed:
+                ask(GET_IMAGE)
+            _, most = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    check_error(failed.value)
+    assert most < 6 * LARGEST_BODY
+
+
 @ON_NEWER_LOOPS
 def test_headers_without_end_are_not_read_on(monkeypatch: pytest.MonkeyPatch, ask: Ask[Any]) -> None:
     with cloud_that_answers(monkeypatch, OK, forever=b"X-More: x\r\n"), pytest.raises(ImsError) as failed:
         ask(GET_IMAGE)
     check_error(failed.value)
+
+
+IMAGE = b'{"id": "i", "status": "active", "job_id": "j"}'
+TRICKLING: dict[str, tuple[bytes, bytes, bytes]] = {
+    "head": (OK + b"X-Long: ", b"x", b"\r\nContent-Length: %d\r\n\r\n%s" % (len(IMAGE), IMAGE)),
+    "to be continued": (b"", b"HTTP/1.1 100 Continue\r\n\r\n", OK + b"\r\n" + IMAGE),
+    "body": (OK + b"\r\n", b" ", IMAGE),
+    "chunks": (CHUNKED, b"1\r\n \r\n", b"%x\r\n%s\r\n0\r\n\r\n" % (len(IMAGE), IMAGE)),
+    "size of a chunk": (CHUNKED, b"0", b"%x\r\n%s\r\n0\r\n\r\n" % (len(IMAGE), IMAGE)),
+}
+
+
+def trickling(name: str, pause: float, seconds: float) -> list[bytes]:
+    """A good answer that is sent over so many seconds, a little at a time."""
+    first, piece, last = TRICKLING[name]
+    return [first, *[piece] * round(seconds / pause), last]
+
+
+@BOTH
+@pytest.mark.parametrize("name", TRICKLING)
+def test_an_answer_that_trickles_is_lost_in_the_end(monkeypatch: pytest.MonkeyPatch, ask: Ask[Any], name: str) -> None:
+    pieces = trickling(name, 0.02, 4 * WHOLE_ANSWER * 0.2)
+    with (
+        cloud_that_answers(monkeypatch, *pieces, pause=0.02, timeout=0.2),
+        pytest.raises(ResponseLostError, match="No complete answer"),
+    ):
+        ask(GET_IMAGE)
+
+
+@BOTH
+def test_a_copy_whose_answer_trickles_may_have_begun(monkeypatch: pytest.MonkeyPatch, ask: Ask[Any]) -> None:
+    pieces = trickling("to be continued", 0.02, 4 * WHOLE_ANSWER * 0.2)
+    with (
+        cloud_that_answers(monkeypatch, *pieces, pause=0.02, timeout=0.2),
+        pytest.raises(UnclearSubmitError, match="is not sent again"),
+    ):
+        ask(COPY)
+
+
+@BOTH
+def test_a_whole_answer_may_take_longer_than_each_part_of_it(monkeypatch: pytest.MonkeyPatch, ask: Ask[Any]) -> None:
+    pieces = trickling("body", 0.1, 1.5)
+    with cloud_that_answers(monkeypatch, *pieces, pause=0.1, timeout=1.0):
+        assert ask(GET_IMAGE).is_active

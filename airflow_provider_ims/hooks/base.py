@@ -23,6 +23,7 @@ from airflow_provider_ims.arguments import check_copy, check_image_id, check_job
 from airflow_provider_ims.auth import Conversation
 from airflow_provider_ims.client import Client
 from airflow_provider_ims.errors import ImsError, MalformedResponseError, ResponseLostError
+from airflow_provider_ims.hooks.bounds import BoundedAdapter
 from airflow_provider_ims.hooks.connection import (
     PATIENCE,
     PIECE,
@@ -173,6 +174,8 @@ class ImsBaseHook(BaseHook):
         session.headers.update(USER_AGENT)
         session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         session.verify = ca_bundle_of(self.client.settings)
+        session.mount("http://", BoundedAdapter())
+        session.mount("https://", BoundedAdapter())
         return session
 
     def sleep(self, seconds: float) -> None:

@@ -39,6 +39,9 @@ PATIENCE = 60.0
 LARGEST_BODY = 16 * 1024**2
 """Bytes of an answer, unpacked; a page of 500 images has about a tenth of it. Of a larger one no more is read."""
 
+WHOLE_ANSWER = 4
+"""Times the connection's ``timeout``, which each part of an answer may take, that all of it may."""
+
 PIECE = 65_536
 """Bytes of an answer that are read at a time."""
 

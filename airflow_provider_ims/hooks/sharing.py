@@ -18,7 +18,15 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 
 from airflow_provider_ims.client import Client
 from airflow_provider_ims.errors import ConnectError, ConnectionLookUpError
-from airflow_provider_ims.hooks.connection import USER_AGENT, ca_stamp, client_of, no_connection, proxy_of, tls_of
+from airflow_provider_ims.hooks.connection import (
+    USER_AGENT,
+    WHOLE_ANSWER,
+    ca_stamp,
+    client_of,
+    no_connection,
+    proxy_of,
+    tls_of,
+)
 from airflow_provider_ims.transport import Pace
 
 log = logging.getLogger(__name__)
@@ -134,7 +142,7 @@ class Line:
             return replace(self._access, read_at=time.monotonic())
         tls = await asyncio.to_thread(tls_of, client.settings)
         part = client.settings.timeout
-        timeout = aiohttp.ClientTimeout(total=None, connect=part, sock_connect=part, sock_read=part)
+        timeout = aiohttp.ClientTimeout(total=WHOLE_ANSWER * part, connect=part, sock_connect=part, sock_read=part)
         return Access(client, tls, stamp, timeout, time.monotonic())
 
     def _looked_up(self, task: asyncio.Task[Access]) -> None:

@@ -30,7 +30,7 @@ class ImsHook(ImsBaseHook, HttpHook):
     """
 
     def __init__(self, ims_conn_id: str = ImsBaseHook.default_conn_name, patience: float = PATIENCE) -> None:
-        HttpHook.__init__(self, method="GET", http_conn_id=ims_conn_id)
+        HttpHook.__init__(self, method="GET", http_conn_id=ims_conn_id, tcp_keep_alive=False)
         self.ims_conn_id = ims_conn_id
         self.patience = patience
 
@@ -55,9 +55,9 @@ class ImsHook(ImsBaseHook, HttpHook):
 
     def _new_session(self) -> requests.Session:
         session = super()._new_session()
-        if adapter := self.adapter or self.keep_alive_adapter:
-            session.mount("http://", adapter)
-            session.mount("https://", adapter)
+        if self.adapter:
+            session.mount("http://", self.adapter)
+            session.mount("https://", self.adapter)
         return session
 
 
