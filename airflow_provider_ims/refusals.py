@@ -55,6 +55,9 @@ _SOURCE_KEY = "The source image's own KMS key must exist, be enabled and be acce
 _PROJECT = "Check the connection's `project_id` / `project_name` and `region`: token and request disagree."
 _ENTERPRISE = "Check `enterprise_project_id`, or leave it out for the default enterprise project."
 _BILLING = "Settle this in the cloud's billing centre."
+_PROTECTED = (
+    "The image is protected: set its `protected` to false first, in the console or by PATCH /v2/cloudimages/{image_id}."
+)
 _PERMISSION = "Grant the user the permission, for example with the policy 'IMS FullAccess'."
 
 ADVICE: Mapping[str, str] = {
@@ -63,7 +66,7 @@ ADVICE: Mapping[str, str] = {
     **dict.fromkeys(("IMG.0004", "IMG.0054"), _DESCRIPTION),
     **dict.fromkeys(("IMG.0027", "IMG.0144", "IMG.0066", "IMG.0031", "IMG.0086"), _NO_IMAGE),
     **dict.fromkeys(("IMG.0023", "IMG.0121"), _NO_SUCH),
-    "IMG.0028": "The image is protected: lift the protection in IMS first.",
+    "IMG.0028": _PROTECTED,
     "IMG.0046": "The source image is not active yet, or broken: wait until its status is 'active'.",
     "IMG.0047": "Only the owner may do this: log in with the owner's project.",
     "IMG.0059": "Images of more than 128 GB cannot be copied.",
@@ -110,6 +113,11 @@ class Refusal:
             return cls(None, _plain(response.body))
         return cls(_known_form(code), " ".join(words.split())[:LONGEST_MESSAGE])
 
+    @property
+    def is_protection(self) -> bool:
+        """Whether the image itself forbids it, whoever asks; the native API says so in words, with a 403."""
+        return self.code == "IMG.0028" or "is protected and cannot be deleted" in self.words
+
 
 def document_of(response: Response) -> Any:
     """A body as JSON; raises ``ValueError``. What UTF-8 cannot hold, such as half a surrogate pair, is ``?``."""
@@ -133,7 +141,7 @@ def refusal_of(response: Response, action: str, permission: str | None = None) -
     said = f"the cloud said: {refusal.words}" if refusal.words else "the cloud gave no reason"
     advice = _advice(response, refusal, permission)
     message = " ".join(filter(None, (f"Could not {action}: {said.rstrip('.')}.", advice)))
-    kind = _kind(response.status, refusal.code)
+    kind = _kind(response.status, refusal)
     return kind(message, response.status, refusal.code, request_id(response), retry_after(response))
 
 
@@ -186,11 +194,14 @@ def _seconds_until(asked: str, told: str | None) -> float:
     return (parsedate_to_datetime(asked) - now).total_seconds()
 
 
-def _kind(status: int, code: str | None) -> type[ImsError]:
+def _kind(status: int, refusal: Refusal) -> type[ImsError]:
+    code = refusal.code
     if status == 429 or code in THROTTLING_CODES:
         return ThrottledError
     if status == 408 or status >= 500 or code in INTERNAL_CODES:
         return UnavailableError
+    if refusal.is_protection:
+        return RefusedError
     if status == 403 or code in _FORBIDDEN_CODES:
         return ForbiddenError
     if status == 404 or code in _NOT_FOUND_CODES:
@@ -199,16 +210,19 @@ def _kind(status: int, code: str | None) -> type[ImsError]:
 
 
 def _advice(response: Response, refusal: Refusal, permission: str | None) -> str | None:
+    if refusal.is_protection:
+        return _PROTECTED
     if advice := ADVICE.get(refusal.code or ""):
         return advice
-    if _kind(response.status, refusal.code) is ForbiddenError:
+    kind = _kind(response.status, refusal)
+    if kind is ForbiddenError:
         return _PERMISSION.replace("permission", f"permission `{permission}`", 1) if permission else _PERMISSION
     if 300 <= response.status < 400:
         where = response.header("Location") or "another address"
         return f"It redirects to {_shown(where.split('?')[0])}, which is not followed: check the connection's host."
     if response.status == 401:
         return _PROJECT
-    return _NO_SUCH if _kind(response.status, refusal.code) is NotFoundError else None
+    return _NO_SUCH if kind is NotFoundError else None
 
 
 def _pair(document: Any) -> tuple[str | None, str]:

@@ -126,7 +126,7 @@ class ImsBaseHook(BaseHook):
             marker = page[-1].id
 
     def delete_image(self, image_id: str) -> None:
-        """Delete an image; the cloud may show it for a moment longer."""
+        """Delete an image; the cloud may show it for a moment longer. Raises ``RefusedError`` where it is protected."""
         check_image_id(image_id)
         self.perform(self.client.ask(partial(protocol.delete_image, image_id=image_id)))
 

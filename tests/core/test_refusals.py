@@ -162,6 +162,21 @@ def test_a_permission_without_a_name_is_still_advised() -> None:
     assert "Grant the user the permission, for example" in refused(403).message
 
 
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (400, {"error": {"code": "IMG.0028", "message": "No."}}),
+        (403, b"<html><body><h1>403 Forbidden</h1>Image 4650 is protected and cannot be deleted.</body></html>"),
+        (403, {"error": {"code": 403, "message": "Image 4650 is protected and cannot be deleted."}}),
+    ],
+)
+def test_no_permission_is_asked_for_where_the_image_is_protected(status: int, body: object) -> None:
+    error = refused(status, body, permission="ims:images:delete")
+    assert type(error) is RefusedError
+    assert "The image is protected: set its `protected` to false first" in error.message
+    assert "Grant" not in error.message
+
+
 def test_a_redirect_says_where_it_leads_without_its_query() -> None:
     message = refused(302, Location="https://elsewhere.invalid/login?ticket=1").message
     assert "redirects to https://elsewhere.invalid/login, which is not followed" in message

@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from airflow_provider_ims import protocol
-from airflow_provider_ims.errors import ForbiddenError, ImsError, NotFoundError
+from airflow_provider_ims.errors import ImsError, NotFoundError, RefusedError
 from airflow_provider_ims.hooks import ImsHook
 from tests.others.clients import visit
 from tests.others.conftest import Account, Ims, User
@@ -64,7 +64,7 @@ def test_what_is_not_there(ask: Ask[Any], image_id: str, seen: Seen) -> None:
 @BOTH
 def test_a_protected_image(ask: Ask[Any], glance: Glance, image_id: str, user: User, seen: Seen) -> None:
     kept = glance.add_image(user.token(), "kept", protected=True)
-    with pytest.raises(ForbiddenError, match="is protected and cannot be deleted") as refused:
+    with pytest.raises(RefusedError, match="The image is protected: set its `protected` to false first") as refused:
         ask(partial(protocol.delete_image, image_id=kept))
     assert "<" not in str(refused.value)
     assert ask(partial(protocol.get_image, image_id=kept)).status == "active"
