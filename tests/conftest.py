@@ -7,6 +7,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,3 +48,19 @@ def airflow_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pa
     token_store.cache_clear()
     yield tmp_path
     token_store.cache_clear()
+
+
+@pytest.fixture
+def look_ups(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The ids of the connections that Airflow was asked for on the event loop."""
+    from airflow.sdk import BaseHook
+
+    asked: list[str] = []
+    look_up = BaseHook.aget_connection
+
+    async def counted(conn_id: str) -> Any:
+        asked.append(conn_id)
+        return await look_up(conn_id)
+
+    monkeypatch.setattr(BaseHook, "aget_connection", counted)
+    return asked

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.breaking import BREAKS, PACKAGE, PROJECT, Break
+from tests.breaking import BREAKS, PACKAGE, PROJECT
+from tests.breaks.promise import Break
 
 
 @pytest.mark.parametrize("each", BREAKS, ids=lambda each: each.promise)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from airflow_provider_ims.client import Client
+from airflow_provider_ims.shelves import Files, Shelf
 from tests.tries import Tries
+from tests.variables import Variables
 from tests.world import World
 
 _FORBIDDEN = ("socket.connect", "socket.bind", "socket.getaddrinfo", "socket.sendto")
@@ -43,3 +48,25 @@ def tries() -> Tries:
 def either(request: pytest.FixtureRequest) -> Tries:
     """Once with a state store, once without, as on Airflow 3.2."""
     return Tries(World(), has_store=request.param)
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """What all hosts have mounted."""
+    (tmp_path / "mounted").mkdir(mode=0o700)
+    return tmp_path / "mounted"
+
+
+@pytest.fixture(params=["directory", "variables"])
+def beyond(request: pytest.FixtureRequest, directory: Path) -> Shelf:
+    return Files(directory, shared=True) if request.param == "directory" else Variables()
+
+
+@pytest.fixture
+def host(world: World, tmp_path: Path) -> Any:
+    """A process on one of the hosts."""
+
+    def process(number: int, *beyond: Shelf, **fields: Any) -> Client:
+        return world.another_client(tmp_path / f"host{number}", *beyond, **fields)
+
+    return process
