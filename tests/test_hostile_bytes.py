@@ -32,6 +32,8 @@ BOTH = pytest.mark.parametrize("ask", [ask_in_thread, ask_on_loop])
 
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
+FOREVER = 10.0
+"""Seconds, beyond which no answer is waited for here."""
 BOMB = gzip.compress(bytes(8 * LARGEST_BODY))
 
 
@@ -46,7 +48,7 @@ def cloud_that_answers(
 ) -> Iterator[None]:
     """A server on loopback, and the connection to it, that lets log in and answers all else with these bytes.
 
-    ``pause``: seconds between the pieces.
+    ``pause``: seconds between the pieces. ``forever``: what then comes again and again, for ``FOREVER``.
     """
     listening = socket.create_server(("127.0.0.1", 0))
 
@@ -62,7 +64,8 @@ def cloud_that_answers(
                     for piece in [LOGGED_IN] if is_log_in else pieces:
                         connection.sendall(piece)
                         time.sleep(pause)
-                    while forever and not is_log_in:
+                    until = time.monotonic() + FOREVER
+                    while forever and not is_log_in and time.monotonic() < until:
                         connection.sendall(forever)
                 except OSError:
                     continue

@@ -155,4 +155,32 @@ CLOUD = (
         "longest = FAILURE_LASTS",
         "test_clocks.py",
     ),
+    Break(
+        "an answer in a thread ends",
+        "hooks/bounds.py",
+        "left = self._deadline - time.monotonic()",
+        "left = self._patience",
+        "test_hostile_bytes.py",
+    ),
+    Break(
+        "an answer on a loop ends",
+        "hooks/sharing.py",
+        "total=WHOLE_ANSWER * part",
+        "total=None",
+        "test_hostile_bytes.py",
+    ),
+    Break(
+        "no more of an answer is read than may be",
+        "hooks/bounds.py",
+        "self._left -= count or 0",
+        "pass",
+        "test_hostile_bytes.py",
+    ),
+    Break(
+        "no permission is advised for a protected image",
+        "refusals.py",
+        '"is protected and cannot be deleted" in self.words',
+        "False",
+        "core/test_refusals.py",
+    ),
 )
