@@ -11,7 +11,8 @@ ON_CHANGE := pyproject.toml airflow_provider_ims/__init__.py
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up test test-breaking test-faults test-real test-deaths test-crashes test-hundred test-lowest test-cluster \
-	test-cluster-short bench docs test-browser test-docker test-others test-release fuzz lock clean
+	test-cluster-short bench docs test-browser test-docker test-others test-release fuzz \
+	mutate mutate-short lock clean
 .DELETE_ON_ERROR:
 
 help: ## what the commands are
@@ -76,6 +77,12 @@ test-release: .venv/release-ready ## wheel and sdist: built twice alike, install
 fuzz: .venv/fuzz-ready ## hostile answers, guided by what they reach in the code, for FUZZ_SECONDS (300)
 	@$(PY) -m tests.fuzz $(FUZZ_SECONDS)
 
+mutate: .venv/mutation-ready ## changes the core in thousands of places: is what no test notices in tests/MUTANTS.md?
+	@$(PY) -m tests.mutants
+
+mutate-short: .venv/mutation-ready ## the same with a tenth of the places, another one each day
+	@$(PY) -m tests.mutants --short
+
 docs: .venv/docs-ready ## the API documentation, in build/docs
 	@$(PY) -W ignore -m pdoc --docformat restructuredtext --output-directory build/docs $(MODULES)
 	@echo "build/docs/index.html"
@@ -85,18 +92,18 @@ lock: ## renew the lock files (needs uv)
 	$(COMPILE) --upgrade --group lowest --resolution lowest-direct pyproject.toml -o requirements-lowest.lock
 	$(COMPILE) --upgrade --group openstack -o requirements-openstack.lock
 	$(COMPILE) --upgrade --group cluster pyproject.toml -o requirements-cluster.lock
-	for group in bench browser docker docs release fuzz; do \
+	for group in bench browser docker docs release fuzz mutation; do \
 		$(COMPILE) --upgrade --group $$group --constraint requirements.lock -o requirements-$$group.lock || exit; done
 
 clean: ## remove what the commands left behind
-	rm -rf .venv .venv-lowest .venv-cluster .venv-openstack build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-lowest .venv-cluster .venv-openstack build dist mutants .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find airflow_provider_ims dags tests -name __pycache__ -type d -exec rm -rf {} +
 
 .venv/ready .venv-lowest/ready .venv-cluster/ready: %/ready: %/locked $(ON_CHANGE)
 	@$*/bin/python -m pip install $(PIP_FLAGS) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.venv/bench-ready .venv/browser-ready .venv/docker-ready .venv/docs-ready .venv/release-ready .venv/fuzz-ready: .venv/%-ready: requirements-%.lock .venv/ready
+.venv/bench-ready .venv/browser-ready .venv/docker-ready .venv/docs-ready .venv/release-ready .venv/fuzz-ready .venv/mutation-ready: .venv/%-ready: requirements-%.lock .venv/ready
 	@$(PY) -m pip install $(PIP_FLAGS) --no-deps --requirement $<
 	@touch $@
 
