@@ -8,11 +8,10 @@ from typing import Any, cast
 import pytest
 from airflow.sdk.exceptions import TaskDeferralTimeout
 
-from airflow_provider_ims.errors import ConnectionLookUpError, JobFailedError, SettingsError
+from airflow_provider_ims.errors import ConnectionLookUpError, JobFailedError
 from airflow_provider_ims.links import ConsoleLink, ImageLink
 from airflow_provider_ims.operators import CopyImageOperator
 from airflow_provider_ims.sensors import JobSensor
-from airflow_provider_ims.settings import Settings
 from airflow_provider_ims.simulator import Fault
 from airflow_provider_ims.simulator.pytest_plugin import ImsSimulator
 from tests.shells import DagRun, TaskInstance, fails_with, links_of, operator, run_task, waiting
@@ -101,60 +100,3 @@ def test_links_of_others_are_left_alone(ims_simulator: ImsSimulator) -> None:
 
     run = run_task(Mine(task_id="copy", image_id=operator().image_id, name="golden"))
     assert list(run.links) == ["IMS console", "Image", "Runbook"]
-
-
-REGIONS = {
-    "eu-de": "https://console.otc.t-systems.com/",
-    "eu-ch2": "https://console.sc.otc.t-systems.com/",
-    "eu-west-101": "https://console.eu.huaweicloud.com/",
-    "ap-southeast-3": "https://console-intl.huaweicloud.com/",
-    "cn-north-4": "https://console.huaweicloud.com/",
-}
-
-
-def settings(**extra: Any) -> Settings:
-    return Settings.of("ims", login="u", password="p", extra={"region": "eu-de", "domain_name": "d"} | extra)
-
-
-@pytest.mark.parametrize("region", REGIONS)
-def test_each_region_has_the_console_of_its_cloud(region: str) -> None:
-    assert settings(region=region).console("p", "i") == settings(region=region).console() == REGIONS[region]
-
-
-@pytest.mark.parametrize(
-    ("template", "console"),
-    [
-        ("https://c.example/{region}/images/{image_id}", "https://c.example/eu-de/images/"),
-        ("https://c.example/i?id={image_id}&p={project_id}", "https://c.example/"),
-        ("https://c.example/{region}/#/i/{image_id}", "https://c.example/eu-de/"),
-        ("https://c.example/{region}", "https://c.example/eu-de"),
-    ],
-)
-def test_the_console_is_what_stands_before_the_image(template: str, console: str) -> None:
-    assert settings(console_url=template).console("p") == console
-
-
-@pytest.mark.parametrize(
-    "template",
-    [
-        "javascript:alert({image_id})",
-        "console.example.com",
-        "https://c.example/{image}",
-        "https://c.example/{image_id",
-        "https://c.example/ {image_id}",
-        "https://someone:secret@c.example/{image_id}",
-    ],
-)
-def test_a_template_that_cannot_work_is_refused(template: str) -> None:
-    with pytest.raises(
-        SettingsError, match=r"console_url is .*; give an address such as https://.*\{image_id\}"
-    ) as found:
-        settings(console_url=template)
-    assert "secret" not in str(found.value)
-
-
-def test_what_is_filled_in_cannot_change_the_address() -> None:
-    assert (
-        settings(console_url="https://c.example/?p={project_id}").console("a&b#c/")
-        == "https://c.example/?p=a%26b%23c%2F"
-    )

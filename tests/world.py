@@ -170,7 +170,7 @@ class Walk:
     """A conversation carried out one step at a time: ``step`` is what comes next, None when it is over."""
 
     def __init__(self, world: World, conversation: Conversation[Any]) -> None:
-        self._world, self._conversation = world, conversation
+        self._world, self.conversation = world, conversation
         self.result: Any = None
         self.error: ImsError | None = None
         self.step: Step | None = None
@@ -183,9 +183,9 @@ class Walk:
             reply = self._world.carry_out(self.step)
         except ImsError as error:
             problem = error  # the name of an exception does not outlive its block
-            self._advance(lambda: self._conversation.throw(problem))
+            self._advance(lambda: self.conversation.throw(problem))
         else:
-            self._advance(lambda: self._conversation.send(reply))
+            self._advance(lambda: self.conversation.send(reply))
 
     def until_post(self) -> Walk:
         """Go on to where the copy is to be sent."""

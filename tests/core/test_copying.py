@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from dataclasses import replace
 
 import pytest
 
 from airflow_provider_ims import errors
-from airflow_provider_ims.copying import FRESH
+from airflow_provider_ims.copying import FRESH, LOOK_INTERVAL
 from airflow_provider_ims.idempotency import copy_key
 from airflow_provider_ims.simulator.faults import Fault
-from airflow_provider_ims.simulator.seeds import PLAIN_IMAGE
+from airflow_provider_ims.simulator.seeds import KEY, PLAIN_IMAGE
 from tests.tries import GRACE, ORDER, TIMEOUT, Tries, name
 from tests.world import Walk, World
 
@@ -150,6 +151,8 @@ def test_without_a_note_a_later_try_looks_until_the_grace_is_over(world: World) 
     tries.count = 1
     tries.submit()
     assert GRACE + TIMEOUT <= sum(world.pauses) < GRACE + TIMEOUT + 12
+    assert LOOK_INTERVAL * 0.8 <= min(world.pauses)
+    assert max(world.pauses) <= LOOK_INTERVAL * 1.2
 
 
 def test_where_another_order_was_noted_this_one_would_have_been(tries: Tries) -> None:
@@ -175,7 +178,19 @@ def test_a_note_that_is_not_taken_after_the_copy_is_a_warning(tries: Tries, capl
     assert "Airflow does not answer." in caplog.text
 
 
-@pytest.mark.parametrize("paused", [FRESH - 1, FRESH + 1, 3600.0])
+def test_all_that_was_ordered_is_asked_for(world: World) -> None:
+    (enterprise_project,) = world.cloud.settings.enterprise_projects
+    order = replace(ORDER, cmk_id=KEY, enterprise_project_id=enterprise_project)
+    Tries(world, order).submit()
+    assert json.loads(world.requests[-1].body) == {
+        "name": "golden",
+        "description": order.marked_description,
+        "cmk_id": KEY,
+        "enterprise_project_id": enterprise_project,
+    }
+
+
+@pytest.mark.parametrize("paused", [FRESH - 1, FRESH, FRESH + 1, 3600.0])
 def test_a_process_that_was_paused_looks_again_before_it_sends(tries: Tries, paused: float) -> None:
     walk = Walk(tries.world, tries.submission().submit({}))
     for _ in range(2):
@@ -183,7 +198,7 @@ def test_a_process_that_was_paused_looks_again_before_it_sends(tries: Tries, pau
     tries.world.wait(paused)
     walk.to_the_end()
     looks = tries.world.counted("GET list")
-    assert (looks, tries.sent) == (1 if paused < FRESH else 2, 1)
+    assert (looks, tries.sent) == (1 if paused <= FRESH else 2, 1)
 
 
 def test_a_process_that_outlived_its_try_sends_nothing(tries: Tries) -> None:
@@ -202,3 +217,4 @@ def test_a_note_that_takes_long_has_the_images_looked_at_again(tries: Tries) -> 
     with pytest.raises(errors.UnavailableError, match="too much time"):
         tries.submit()
     assert (tries.sent, tries.world.counted("GET list")) == (0, 6)
+    assert tries.notes.written == [(True, None), (False, None)] * 5

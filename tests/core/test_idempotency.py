@@ -126,14 +126,21 @@ def test_two_are_named() -> None:
     ("fields", "complaint"),
     [
         ({"name": "silver"}, "its name is 'silver' and 'golden' is asked for.*time of day"),
-        ({"cmk_id": "another"}, "its cmk_id is 'another'"),
-        ({"cmk_id": None}, "its cmk_id is None"),
+        ({"cmk_id": "another"}, f"its cmk_id is 'another' and '{KEY}' is asked for"),
+        ({"cmk_id": None}, f"its cmk_id is None and '{KEY}' is asked for"),
         ({"cmk_id": "another", "status": "saving"}, "its cmk_id is 'another'"),
     ],
 )
 def test_one_that_is_not_as_asked_is_named(fields: dict[str, Any], complaint: str) -> None:
     with pytest.raises(CopyConflictError, match=complaint):
         ORDER.adoptable([image(**fields)])
+
+
+def test_one_that_is_encrypted_though_no_key_was_asked_for_is_named() -> None:
+    for asked in (None, ""):
+        order = replace(ORDER, cmk_id=asked)
+        with pytest.raises(CopyConflictError, match=f"its cmk_id is '{KEY}' and None is asked for"):
+            order.adoptable([image(cmk_id=KEY)])
 
 
 def test_a_key_that_is_not_shown_before_the_end_is_no_difference() -> None:
@@ -189,7 +196,17 @@ def test_the_image_of_a_run_that_began_before_is_told_with_the_key_that_was_note
         cleared.tell_of_earlier_clearings([image()], FIRST)
         cleared.tell_of_earlier_clearings([image()])
     told, told_less = (record.getMessage() for record in caplog.records)
-    assert (f"copy key '{FIRST}'" in told, "copy key" in told_less) == (True, False)
+    assert told.endswith(f"(active), copy key '{FIRST}'")
+    assert told_less.endswith("image i1 'golden' (active)")
+
+
+def test_the_key_of_an_earlier_clearing_is_told_whatever_became_of_its_first_jobs(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    third = replace(ORDER, attempt=2)
+    with caplog.at_level(logging.WARNING):
+        clearing("1").tell_of_earlier_clearings([image(third)])
+    assert caplog.records[0].getMessage().endswith(f"(active), copy key '{FIRST}'")
 
 
 def test_an_account_says_what_is_known_and_what_goes_on() -> None:

@@ -58,6 +58,16 @@ def test_then_one_tries_and_the_others_wait_for_what_comes_of_it() -> None:
     assert [pace.refusal() is None for _ in range(3)] == [True, False, False]
     pace.heed(GOOD, sent=22.0)
     assert [pace.refusal() for _ in range(3)] == [None] * 3
+    assert pace.refusals == 0
+
+
+def test_an_answer_to_what_was_sent_when_the_refusal_came_tells_of_the_time_after() -> None:
+    clock = Clock()
+    pace = Pace(clock)
+    clock.now = 1.0
+    pace.heed(ASKED, sent=0.0)
+    pace.heed(GOOD, sent=1.0)
+    assert pace.refusal() is None
 
 
 def test_one_tries_each_minute_however_long_the_cloud_asks_to_wait() -> None:

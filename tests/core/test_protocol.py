@@ -13,9 +13,9 @@ import pytest
 
 from airflow_provider_ims import protocol
 from airflow_provider_ims.credentials import PasswordCredentials
-from airflow_provider_ims.errors import LoginRefusedError, MalformedResponseError, RefusedError
+from airflow_provider_ims.errors import ForbiddenError, LoginRefusedError, MalformedResponseError, RefusedError
 from airflow_provider_ims.logging_in import log_in
-from airflow_provider_ims.models import JobStatus, Response, Service
+from airflow_provider_ims.models import JobStatus, Quota, Response, Service
 from airflow_provider_ims.protocol import Call
 from airflow_provider_ims.simulator.seeds import PLAIN_IMAGE
 from tests.world import World
@@ -132,6 +132,8 @@ READS: list[tuple[Callable[..., Call[Any]], str, str]] = [
     (partial(protocol.get_image, image_id="i1"), "GET", "/v2/images/i1"),
     (partial(protocol.get_image, image_id="i/1#"), "GET", "/v2/images/i%2F1%23"),
     (partial(protocol.delete_image, image_id="i1"), "DELETE", "/v2/images/i1"),
+    (partial(protocol.delete_image, image_id="i/1#"), "DELETE", "/v2/images/i%2F1%23"),
+    (protocol.show_quota, "GET", "/v1/cloudimages/quota"),
     (partial(protocol.list_images, filters={}), "GET", "/v2/cloudimages?limit=500"),
     (partial(protocol.list_images, filters={}, marker="i1"), "GET", "/v2/cloudimages?limit=500&marker=i1"),
     (
@@ -154,6 +156,29 @@ def test_the_documented_documents_are_read() -> None:
     images = protocol.list_images(AT, {}).read(answer("images.json"))
     assert [image.name for image in images] == ["CentOS 7.3 64bit vivado"]
     protocol.delete_image(AT, "i1").read(Response(204))
+    assert protocol.show_quota(AT).read(answer("quota.json")) == Quota(used=0, limit=20)
+
+
+def test_of_several_quotas_that_of_images_is_read() -> None:
+    rows = [{"type": "other", "used": 1, "quota": 2}, {"type": "image", "used": 3, "quota": 4}]
+    document = json.dumps({"quotas": {"resources": rows}}).encode()
+    assert protocol.show_quota(AT).read(Response(200, {}, document)) == Quota(used=3, limit=4)
+
+
+PERMISSIONS: list[tuple[Call[Any], str, str]] = [
+    (protocol.copy_image(AT, "i1", "copy"), "copy image i1 to 'copy'", "ims:images:copy"),
+    (protocol.get_image(AT, "i1"), "look at image i1", "ims:images:get"),
+    (protocol.get_job(AT, "image:i1"), "look at image i1", "ims:images:get"),
+    (protocol.list_images(AT, {}), "list images", "ims:images:list"),
+    (protocol.show_quota(AT), "see the quota", "ims:quotas:get"),
+    (protocol.delete_image(AT, "i1"), "delete image i1", "ims:images:delete"),
+]
+
+
+@pytest.mark.parametrize(("call", "action", "permission"), PERMISSIONS)
+def test_what_was_tried_and_what_it_takes_is_named(call: Call[Any], action: str, permission: str) -> None:
+    with pytest.raises(ForbiddenError, match=f"^Could not {action}: .* permission `{permission}`"):
+        call.read(Response(403))
 
 
 def test_pages_follow_one_another_by_marker(world: World) -> None:
@@ -202,8 +227,11 @@ def test_a_job_that_is_known_by_its_image(status: str, job_status: JobStatus) ->
     job = call.read(Response(200, {}, json.dumps({"id": "i1", "name": "copy", "status": status}).encode()))
     assert (call.request.method, call.request.url) == ("GET", f"{AT.url}/v2/images/i1")
     assert (job.job_id, job.status, job.reported_status, job.image_id) == ("image:i1", job_status, status, "i1")
+    assert job.image_name == "copy"
+    assert job.fail_reason == (f"The image is '{status}'." if job_status is JobStatus.FAIL else None)
 
 
 def test_a_job_whose_image_has_vanished_has_failed() -> None:
     job = protocol.get_job(AT, "image:i1").read(Response(404, {}, b"<html>No image found with ID i1</html>"))
     assert (job.status, job.reported_status, job.fail_reason) == (JobStatus.FAIL, "gone", "There is no such image.")
+    assert (job.job_id, job.image_id) == ("image:i1", "i1")

@@ -234,6 +234,15 @@ def test_a_failed_job_is_transient_only_for_reasons_inside_the_cloud(code: str |
     assert error.message.endswith(ADVICE.get(code or "", "It broke."))
 
 
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [("...no.", "...no."), ("Xno X", "Xno X."), ("no ..", "no ."), (f"x{'y' * 500}", f"x{'y' * 399}.")],
+)
+def test_a_reason_is_given_as_it_is_with_one_full_stop(reason: str, said: str) -> None:
+    error = job_failure(Job("j1", JobStatus.FAIL, "FAIL", fail_reason=reason))
+    assert error.message == f"Job j1 ended with FAIL: {said}"
+
+
 def test_a_job_that_failed_without_a_word() -> None:
     error = job_failure(Job("j1", JobStatus.FAIL, "FAIL"))
     assert error.message == "Job j1 ended with FAIL: no reason given."

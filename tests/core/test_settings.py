@@ -140,6 +140,15 @@ def test_what_is_missing_is_named(fields: dict[str, Any], named: str) -> None:
     assert named in complaint(**fields)
 
 
+def test_what_is_not_known_is_named_where_it_may_be_meant() -> None:
+    said = "Connection 'ims_x' has no domain_name in its extra: give the name (such as OTC-EU-DE-00000000001) of the "
+    said += "account of the user."
+    assert complaint(extra={"region": "eu-de"}) == said
+    more = {"region": "eu-de", "domain": "OTC-1", "account": "x"}
+    assert complaint(extra=more) == f"{said} (It has account, domain, which this provider does not know.)"
+    assert complaint({"domain": "x"}, login="") == "Connection 'ims_x' has no login: give the IAM user's name."
+
+
 @pytest.mark.parametrize(
     ("key", "value", "shown", "remedy"),
     [
@@ -207,6 +216,10 @@ def test_a_password_in_an_address_is_refused_and_not_repeated(user: str) -> None
         assert "***@example" in complaint({"iam_endpoint": f"{scheme}{user}@example/v3"})
         assert "***@example" in complaint(host=f"{scheme}{user}@example")
     assert "@" not in complaint({"proxies": f"socks5://{user}@example"})
+
+
+def test_a_password_of_several_lines_is_not_repeated_either() -> None:
+    assert "***@example" in complaint({"iam_endpoint": f"https://user:{SECRET}\n{SECRET}@example"})
 
 
 def test_a_proxy_may_have_a_user_who_does_not_print() -> None:

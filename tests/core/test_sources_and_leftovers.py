@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ import pytest
 
 from airflow_provider_ims import errors
 from airflow_provider_ims.copying import LONGEST_SLOT_PAUSE, pause_for_slot
+from airflow_provider_ims.models import Response
 from airflow_provider_ims.simulator.faults import Fault
 from airflow_provider_ims.simulator.seeds import (
     ENCRYPTED_IMAGE,
@@ -20,7 +22,7 @@ from airflow_provider_ims.simulator.seeds import (
     PLAIN_IMAGE,
 )
 from tests.tries import ORDER, Tries
-from tests.world import World
+from tests.world import Walk, World, stop
 
 SOURCES = [
     (ISO_IMAGE, "ISO image"),
@@ -117,6 +119,26 @@ def test_what_somebody_has_deleted_is_copied_again(tries: Tries, by: str) -> Non
     assert tries.sent == 2
 
 
+def test_what_a_noted_job_has_made_is_taken_to_be_there_where_it_may_not_be_seen(tries: Tries) -> None:
+    job_id = tries.submit()
+    tries.world.wait(100)
+    tries.world.cloud.change(missing_permissions=("ims:images:get",))
+    assert (tries.submit(), tries.sent) == (job_id, 1)
+
+
+@pytest.mark.parametrize(("size", "copied"), [("", True), (str(128 * 1024**3), True), (str(128 * 1024**3 + 1), False)])
+def test_the_largest_source_has_128_gb(tries: Tries, size: str, copied: bool) -> None:
+    walk = Walk(tries.world, tries.submission().submit({}))
+    walk.go()  # the look
+    [stored] = [each for each in tries.world.cloud.images() if each["id"] == PLAIN_IMAGE]
+    source = json.dumps(stored | {"__image_size": size}).encode()
+    if copied:
+        assert stop(walk.conversation, Response(200, {}, source)) is not None
+        return
+    with pytest.raises(errors.ArgumentError, match=r"which has 128 GB: more than 128 GB cannot be copied\.$"):
+        stop(walk.conversation, Response(200, {}, source))
+
+
 def test_a_look_at_the_noted_job_that_fails_sends_nothing(tries: Tries) -> None:
     tries.submit()
     tries.world.cloud.faults.add(Fault("job", "status"))
@@ -153,8 +175,9 @@ class TestWithoutFingerprint:
 
 def test_pauses_for_a_slot_grow_and_are_spread() -> None:
     for waited, longest in ((0.0, 30.0), (100.0, 100.0), (9000.0, LONGEST_SLOT_PAUSE)):
-        pauses = [pause_for_slot(6.0, waited, 10_000.0) or 0.0 for _ in range(500)]
+        pauses = [pause_for_slot(6.0, waited, 10_000.0) or 0.0 for _ in range(1000)]
         assert 6 <= min(pauses) < 6 + longest / 10
+        assert waited or min(pauses) < 7
         assert longest * 0.9 < max(pauses) <= 6 + longest
     assert pause_for_slot(90.0, 0.0, 100.0) in (pytest.approx(95, abs=5), 100.0)
     assert pause_for_slot(90.0, 0.0, 90.0) is None

@@ -151,6 +151,52 @@ def test_a_disk_that_cannot_be_written_costs_only_the_keeping(tmp_path: Path, ca
     assert TOKEN.value not in caplog.text
 
 
+@pytest.mark.parametrize(("number", "others"), [(0, "tasks"), (1, "hosts")])
+def test_what_is_not_shared_is_said_once_with_its_reason_and_remedy_until_it_is_shared(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, number: int, others: str
+) -> None:
+    (tmp_path / "file").touch()
+    shelves = [Files(tmp_path / "good"), Files(tmp_path / "good too")]
+    shelves[number] = Files(tmp_path / "file" / "tokens")
+    store = TokenStore(*shelves, cost=2**4)
+    for _ in range(2):
+        store.write(WHO, TOKEN)
+    said = f"The token is not shared with other {others}: {shelves[number].place} cannot be used (Not a directory); "
+    assert store.trouble == f"{said}make it writable."
+    assert [record.getMessage() for record in caplog.records] == [store.trouble]
+    (tmp_path / "file").unlink()
+    store.write(WHO, TOKEN)
+    assert store.trouble is None
+
+
+class Unusual:
+    """A shelf whose trouble is no ``OSError`` of the system's."""
+
+    place, remedy = "It", "wait"
+
+    def write(self, name: str, sealed: bytes) -> None:
+        raise OSError("no connection")
+
+    read = remove = lock = write  # type: ignore[assignment]
+
+
+def test_a_trouble_that_the_system_has_no_words_for_is_said_in_its_own() -> None:
+    store = token_store(None, Unusual())  # type: ignore[arg-type]
+    store.note(WHO, TOKEN)
+    assert store.trouble == "The token is not shared with other tasks: It cannot be used (no connection); wait."
+
+
+def test_of_two_that_know_of_failures_nothing_is_lost() -> None:
+    silence = FailedLogIns("No answer.", NOON + timedelta(minutes=20), projects=(), unanswered=2)
+    refusal = FailedLogIns("Wrong.", NOON + timedelta(minutes=15), "IAM.0062", "req-1", ("p1", "p2"), 1)
+    later = replace(refusal, message="Wrong again.", until=NOON + timedelta(minutes=16), projects=("p2", "p3"))
+    both = replace(refusal, until=silence.until, unanswered=2)
+    assert silence.joined(refusal) == refusal.joined(silence) == both
+    joined = replace(later, projects=("p1", "p2", "p3"))
+    assert refusal.joined(later) == later.joined(refusal) == joined
+    assert silence.joined(replace(silence, message="Nor then.", until=NOON)) == silence
+
+
 def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
     path = kept(tmp_path)
     path.unlink()

@@ -191,6 +191,35 @@ def test_the_deadline_gives_a_last_look_and_then_the_job_id(world: World, timeou
     assert (looks(world), world.pauses) == (2 + 2 * len(pauses), pauses * 2)
 
 
+def test_a_wait_in_vain_says_how_the_last_look_failed_if_it_did(world: World) -> None:
+    waiting = watch(world)
+    assert str(waiting.timed_out()).endswith(f"or follow it with JobSensor(job_id='{waiting.job_id}').")
+    world.cloud.faults.add(Fault("job", "status", status=503))
+    world.perform(waiting.look())
+    assert "'). The last look failed: Could not look at job" in str(waiting.timed_out())
+    world.perform(waiting.look())
+    assert str(waiting.timed_out()).endswith("').")
+
+
+@pytest.mark.parametrize("order", [None, Order("my key", "another-source", "copy", marked=False)])
+def test_what_is_known_of_what_was_made(world: World, order: Order | None) -> None:
+    world.cloud.change(copy_seconds=25.0)
+    waiting = watch(world)
+    assert waiting.made(Image("i1", "copy", "active"))["duration"] is None
+    waiting.order = order
+    made = world.perform(waiting.wait())
+    assert waiting.made(replace(made, cmk_id="k1")) == {
+        "image_id": made.id,
+        "image_name": "copy",
+        "source_image_id": order.image_id if order else PLAIN_IMAGE,
+        "job_id": waiting.job_id,
+        "cmk_id": "k1",
+        "size": made.size,
+        "duration": 25.0,
+    }
+    assert made.size
+
+
 @pytest.mark.parametrize(
     ("setting", "first", "then"),
     [
