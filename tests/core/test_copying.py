@@ -163,6 +163,31 @@ def test_where_another_order_was_noted_this_one_would_have_been(tries: Tries) ->
     assert (len(tries.images), tries.world.pauses) == (2, [])
 
 
+def test_the_copy_of_an_earlier_clearing_is_told_with_the_key_that_was_noted(
+    tries: Tries, caplog: pytest.LogCaptureFixture
+) -> None:
+    tries.submit()
+    tries.world.wait(100)
+    later = Tries(tries.world, replace(ORDER, key=copy_key("dag", "run", "copy", -1, clearing="1", started="2027")))
+    later.notes = tries.notes
+    with caplog.at_level(logging.WARNING):
+        later.submit()
+    assert f"copy key '{ORDER.key}'" in caplog.text
+
+
+def test_what_was_noted_of_a_job_that_failed_still_counts_for_the_try_after_the_next(tries: Tries) -> None:
+    tries.world.cloud.change(copy_seconds=10.0, fail_code="IMG.0014", image_after_fail="saving")
+    tries.submit()
+    tries.world.wait(20)
+    tries.world.cloud.change(fail_code="")
+    tries.world.cloud.faults.add(Fault("copy", "status", status=429))
+    with pytest.raises(errors.ThrottledError):
+        tries.submit()
+    assert (tries.notes.kept["attempt"], tries.notes.kept["job_id"]) == (1, None)
+    assert tries.submit() == tries.world.cloud.jobs[1].id
+    assert tries.images[1].description.startswith(f"{ORDER.fingerprint}a1 ")
+
+
 def test_a_note_that_is_not_taken_before_the_copy_stops_it(tries: Tries) -> None:
     tries.notes.refuses = 1
     with pytest.raises(errors.StateStoreError):

@@ -10,8 +10,8 @@ import pytest
 
 from airflow_provider_ims.auth import Conversation, Pause
 from airflow_provider_ims.errors import ConnectError
-from airflow_provider_ims.models import Request
-from airflow_provider_ims.transport import run_async
+from airflow_provider_ims.models import Request, Response
+from airflow_provider_ims.transport import run, run_async
 from tests.world import World, both_drivers
 
 READ = Request("GET", "https://ims")
@@ -45,6 +45,23 @@ def test_an_error_that_is_not_ours_ends_the_conversation(world: World) -> None:
     with pytest.raises(ZeroDivisionError) as failed:
         world.perform(conversation())
     assert (closed, failed.type) == ([True], ZeroDivisionError)  # closed while the error still holds its frames
+
+
+def test_unless_there_is_patience_each_request_is_sent_once() -> None:
+    sent: list[Request] = []
+
+    def conversation() -> Conversation[Any]:
+        return (yield READ)
+
+    def send(request: Request) -> Response:
+        sent.append(request)
+        return Response(503)
+
+    async def send_async(request: Request) -> Response:
+        return send(request)
+
+    assert run(conversation(), send).status == asyncio.run(run_async(conversation(), send_async)).status == 503
+    assert sent == [READ, READ]
 
 
 @both_drivers

@@ -155,6 +155,8 @@ def test_leftovers_of_attempts_that_failed_do_not_count() -> None:
     assert second.adoptable([leftover]) is None
     assert second.adoptable([leftover, image(second, id="i2")]) == image(second, id="i2")
     assert ORDER.adoptable([image(second, id="i2")]) == image(second, id="i2")  # of a run that knows of no failure
+    begun = image(second, status="saving", created_at=ended - timedelta(minutes=9))  # by a cloud whose clock is behind
+    assert second.adoptable([begun]) == begun
 
 
 @pytest.mark.parametrize("status", ["saving", "active"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -35,6 +35,30 @@ def test_the_signatures_are_those_of_the_clouds_own_sdk(vector: dict[str, Any]) 
     assert sent.headers["Authorization"] == f"SDK-HMAC-SHA256 {said}"
     assert urlsplit(sent.url).query == vector.get("sent_query", urlsplit(vector["url"]).query)
     assert VECTORS["secret_key"] not in str(dict(sent.headers))
+
+
+def test_what_is_added_to_a_request() -> None:
+    sent = signed(Request("GET", "https://ims:8443/v1/x?b=&a=/&a=%2F ~", {"X-More": "1"}), key("st"), SIGNED_AT)
+    assert sent.url == "https://ims:8443/v1/x?a=%2F&a=%2F%20~&b="
+    assert list(sent.headers) == ["X-More", "Host", "X-Sdk-Date", "X-Security-Token", "Authorization"]
+    assert [sent.headers[name] for name in ("Host", "X-Sdk-Date", "X-Security-Token")] == (
+        ["ims:8443", VECTORS["date"], "st"]
+    )
+
+
+def test_an_instant_of_another_zone_is_the_same_instant() -> None:
+    there = SIGNED_AT.astimezone(timezone(timedelta(hours=9)))
+    request = Request("GET", "https://ims/v1/x")
+    assert signed(request, key(), there).headers == signed(request, key(), SIGNED_AT).headers
+
+
+@pytest.mark.parametrize(("path", "same"), [("/v1/a%20b~c/", "/v1/a b~c"), ("/v1/x", "/v1/x/"), ("/%7E", "/~/")])
+def test_paths_that_mean_the_same_are_signed_alike(path: str, same: str) -> None:
+    def signature(path: str) -> str:
+        return signed(Request("GET", f"https://ims{path}"), key(), SIGNED_AT).headers["Authorization"]
+
+    assert signature(path) == signature(same)
+    assert signature(path) != signature(f"{same}/more")
 
 
 def test_a_request_is_signed_when_it_is_sent_and_not_before() -> None:

@@ -196,6 +196,14 @@ def test_a_log_in_that_fails_for_a_moment_is_repeated_with_patience(
     assert world.counted("POST log_in") == 3
 
 
+def test_the_first_pause_is_the_shortest() -> None:
+    pauses: list[float] = []
+    for _ in range(200):
+        answers = iter([Response(503), Response(404)])
+        run(repeated(READ, 600.0), lambda request, answers=answers: next(answers), sleep=pauses.append)  # type: ignore[misc]
+    assert 1 < max(pauses) <= 2
+
+
 def test_what_is_still_refused_in_the_end_is_the_last_answer() -> None:
     answers = iter([Response(503), Response(502), Response(404)])
     assert run(repeated(READ, 600.0), lambda request: next(answers), sleep=lambda seconds: None).status == 404
