@@ -93,7 +93,7 @@ def test_a_failure_is_read_from_the_top_and_else_from_the_entities() -> None:
 
 
 def test_a_status_as_long_as_a_page_is_not_repeated_whole() -> None:
-    assert len(job(status="x" * 10_000).reported_status) < 100
+    assert job(status="x" * 10_000).reported_status == "x" * 40
 
 
 @pytest.mark.parametrize("document", [{}, {"job_id": "j1"}, {"status": "INIT"}])

@@ -137,9 +137,9 @@ READS: list[tuple[Callable[..., Call[Any]], str, str]] = [
     (partial(protocol.list_images, filters={}), "GET", "/v2/cloudimages?limit=500"),
     (partial(protocol.list_images, filters={}, marker="i1"), "GET", "/v2/cloudimages?limit=500&marker=i1"),
     (
-        partial(protocol.list_images, filters={"name": "a &ü", "protected": False, "limit": 2, "owner": None}),
+        partial(protocol.list_images, filters={"name": "A &ü", "protected": False, "limit": 2, "owner": None}),
         "GET",
-        "/v2/cloudimages?limit=2&name=a+%26%C3%BC&protected=false",
+        "/v2/cloudimages?limit=2&name=A+%26%C3%BC&protected=false",
     ),
 ]
 
@@ -203,6 +203,17 @@ def test_a_good_status_with_a_bad_body_is_a_malformed_answer(call: Call[Any], co
         call.read(Response(200, {"X-Subject-Token": "t", "X-Request-Id": "r1"}, content))
     assert (malformed.value.status, malformed.value.request_id) == (200, "r1")
     assert len(malformed.value.message) < 300
+
+
+@pytest.mark.parametrize(
+    ("job_id", "said"),
+    [("", "job_id is empty"), (" ", "job_id is empty"), (7, "job_id is empty"), ("j" * 129, "too long")],
+)
+def test_what_is_wrong_with_a_job_id_is_said(job_id: object, said: str) -> None:
+    call = protocol.copy_image(AT, PLAIN_IMAGE, "copy")
+    with pytest.raises(MalformedResponseError, match=said):
+        call.read(Response(200, {}, json.dumps({"job_id": job_id}).encode()))
+    assert call.read(Response(200, {}, json.dumps({"job_id": f" {'j' * 128} "}).encode())) == "j" * 128
 
 
 @pytest.mark.parametrize("content", [b"", b"null", b"[]", b"{}", b'{"job_id": "j1"}', b'{"job_id": "j1", "sta'])

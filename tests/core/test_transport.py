@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 
 from airflow_provider_ims.errors import (
@@ -200,8 +202,26 @@ def test_the_first_pause_is_the_shortest() -> None:
     pauses: list[float] = []
     for _ in range(200):
         answers = iter([Response(503), Response(404)])
-        run(repeated(READ, 600.0), lambda request, answers=answers: next(answers), sleep=pauses.append)  # type: ignore[misc]
+        run(repeated(READ, 2.0), lambda request, answers=answers: next(answers), sleep=pauses.append)  # type: ignore[misc]
     assert 1 < max(pauses) <= 2
+
+
+@pytest.mark.parametrize("replays", [0, 1, 2])
+def test_where_nobody_knows_a_request_is_sent_again_as_often_as_it_says(replays: int) -> None:
+    request, sent = Request("GET", "https://ims", replays=replays), []
+    assert may_repeat(request, Response(503)) is (replays > 0)
+    run(repeated(request, 1e9), lambda each: sent.append(each) or Response(503), sleep=lambda seconds: None)  # type: ignore[func-returns-value]
+    assert sent == [request] * (replays + 1)
+
+
+def test_why_a_request_is_sent_again_is_logged(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    world.ask(LOOK)
+    world.cloud.faults.add(Fault("image", "status", status=503), Fault("image", "html", status=200))
+    world.cloud.faults.add(Fault("image", "reset_before"))
+    with caplog.at_level(logging.INFO):
+        world.ask(LOOK, patience=600.0)
+    reasons = [record.getMessage().partition(": ")[2].partition(";")[0] for record in caplog.records]
+    assert reasons == ["HTTP 503", "the answer is no JSON object", "No complete answer from https://cloud.invalid."]
 
 
 def test_what_is_still_refused_in_the_end_is_the_last_answer() -> None:

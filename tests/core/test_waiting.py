@@ -126,6 +126,18 @@ def test_frequent_looks_that_fail_are_spaced_up_to_a_thousand_times_their_interv
     assert waiting.pause == pytest.approx(102.4, rel=0.1)
 
 
+def test_after_a_good_look_failures_are_counted_anew(world: World) -> None:
+    waiting = watch(world)
+    for times in (3, 1):
+        world.cloud.faults.add(Fault("job", "status", times=times))
+        for _ in range(times):
+            world.perform(waiting.look())
+        assert waiting.failures == times
+        assert waiting.pause == pytest.approx(10.0 * 2 ** (times - 1), rel=0.1)
+        world.perform(waiting.look())
+        assert waiting.failures == 0
+
+
 @pytest.mark.parametrize(
     ("retry_after", "timeout", "waited"), [(500, 3600.0, 500), (10**6, 100.0, 100), (int("9" * 400), 100.0, 100)]
 )
