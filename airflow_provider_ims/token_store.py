@@ -197,9 +197,9 @@ def _derived(login: Credentials, cost: int) -> tuple[bytes, bytes]:
 
 
 def _read_record(record: dict[str, Any]) -> Token | FailedLogIns | None:
-    if record.pop("version", None) != _VERSION:
+    if record.get("version") != _VERSION:
         return None
-    kind: type[Token | FailedLogIns] = {"Token": Token, "FailedLogIns": FailedLogIns}[str(record.pop("kind"))]
+    kind: type[Token | FailedLogIns] = {"Token": Token, "FailedLogIns": FailedLogIns}[str(record["kind"])]
     instants = {key: datetime.fromisoformat(str(record[key])) for key in _INSTANTS if key in record}
     lists = {key: tuple(value) for key, value in record.items() if isinstance(value, list)}
     return kind(**known_fields(kind, {**record, **instants, **lists}))

@@ -1,8 +1,8 @@
 """Changes the core in thousands of places, one at a time (with mutmut), and sees to it that a test or mypy notices.
 
-Run by ``make mutate``. What nobody notices stands in ``tests/MUTANTS.md`` with its reason; exit status 1 for a survivor that
-does not, and for one that stands there and is no survivor any more. ``--short``: a tenth of the mutants, another tenth
-each day, without the second check.
+Run by ``make mutate``. What nobody notices stands in ``tests/MUTANTS.md`` with its reason; exit status 1 for a survivor
+that does not, and for one that stands there and is no survivor any more. ``--short``: a tenth of the mutants, another
+tenth each day, without the second check.
 """
 
 from __future__ import annotations
@@ -62,8 +62,9 @@ def _run_mutmut(arguments: list[str]) -> None:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # of the mypy that the configuration names
     FOLDER.mkdir()
     with (FOLDER / "run.log").open("w") as log:
-        command = [Path(sys.executable).with_name("mutmut"), "run", *arguments]
-        if subprocess.run(command, env=os.environ | {"PATH": path}, stdout=log, stderr=log, check=False).returncode:
+        command = [str(Path(sys.executable).with_name("mutmut")), "run", *arguments]
+        run = subprocess.run(command, env=os.environ | {"PATH": path}, stdout=log, stderr=log, check=False)  # noqa: S603
+        if run.returncode:
             sys.exit(f"mutmut did not run to its end: see {FOLDER}/run.log")
 
 

@@ -8,7 +8,6 @@ import pytest
 
 from airflow_provider_ims.errors import SettingsError
 from airflow_provider_ims.settings import Settings
-from tests.world import LOOK, World
 
 REGIONS = {
     "eu-de": "https://console.otc.t-systems.com/",

@@ -72,8 +72,8 @@ def test_an_agency_is_assumed_for_one_project() -> None:
 def test_an_agency_that_is_refused_says_what_to_check(status: int) -> None:
     assert said(assume_agency(AGENCY), Response(status), LoginRefusedError) == (
         f"Could not assume agency OTC-2/ag at {IAM} as OTC-1/user: the cloud gave no reason. Check the connection's "
-        "agency_domain_name, agency_name and project_name / project_id (of that account), that the agency trusts OTC-1, "
-        "and that the user has the permission Agent Operator."
+        "agency_domain_name, agency_name and project_name / project_id (of that account), that the agency trusts OTC-1, and "
+        "that the user has the permission Agent Operator."
     )
     answer = Response(status, {}, b'{"error": {"message": "No. Check the X. Check the Y."}}')
     assert ": the cloud said: No. Check the connection's" in said(assume_agency(AGENCY), answer, LoginRefusedError)
@@ -100,8 +100,8 @@ def test_a_given_token_is_asked_about_with_itself() -> None:
 def test_a_given_token_that_is_refused_is_to_be_replaced(status: int) -> None:
     answer = Response(status, {}, b'{"message": "no such token: given"}')
     assert said(check_token(GIVEN), answer, LoginRefusedError) == (
-        f"Could not use the given token at {IAM}: the cloud said: no such token: ***. It has ended, was revoked, or is of "
-        "another cloud: put a new one into the connection's password."
+        f"Could not use the given token at {IAM}: the cloud said: no such token: ***. It has ended, was revoked, or is "
+        "of another cloud: put a new one into the connection's password."
     )
 
 

@@ -114,6 +114,34 @@ def test_the_documented_image_is_read() -> None:
     assert image.properties == document
 
 
+def test_each_part_of_an_image_is_read() -> None:
+    document = {
+        "id": 7,
+        "name": " golden",
+        "status": "Queued",
+        "owner": "p1",
+        "created_at": "2026-01-31T12:00:00Z",
+        "__description": "nightly",
+        "__system__cmkid": "k1",
+        "__data_origin": "image,eu-de,i0",
+        "__image_size": "42",
+    }
+    read = Image("7", " golden", "queued", "nightly", "k1", "p1", "image,eu-de,i0", 42, NOON, document)
+    assert Image.parse(document) == read
+
+
+@pytest.mark.parametrize(("origin", "source"), [("image,eu-de,i0", "i0"), ("image,i0", "i0"), ("file,eu-de,i0", None)])
+def test_what_an_image_is_a_copy_of(origin: str, source: str | None) -> None:
+    assert Image.parse({"id": "i1", "status": "active", "__data_origin": origin}).source_id == source
+
+
+@pytest.mark.parametrize(
+    ("size", "read"), [("9" * 19, int("9" * 19)), ("9" * 20, None), ("²", None), ("-1", None), (7, 7)]
+)
+def test_a_size_is_a_whole_number_of_not_too_many_digits(size: object, read: int | None) -> None:
+    assert Image.parse({"id": "i1", "status": "active", "__image_size": size}).size == read
+
+
 def test_an_image_is_read_whatever_is_missing() -> None:
     image = Image.parse({"id": "i1", "status": "ACTIVE", "__image_size": "1.5", "__system__cmkid": "", "name": None})
     assert image.is_active

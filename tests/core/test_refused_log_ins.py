@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -9,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_ims.auth import MOST_FAILURES, Conversation
+from airflow_provider_ims.auth import MOST_FAILURES, Conversation, Failures
 from airflow_provider_ims.errors import (
+    ImsError,
     LoginRefusedError,
     RefusedError,
     ResponseLostError,
@@ -18,7 +20,8 @@ from airflow_provider_ims.errors import (
 )
 from airflow_provider_ims.models import Request
 from airflow_provider_ims.simulator.faults import Fault
-from tests.world import ADDRESS, COPY, LOOK, World, both_drivers, stop
+from airflow_provider_ims.token_store import FailedLogIns
+from tests.world import ADDRESS, COPY, LOOK, World, both_drivers, stop, token_store
 
 WRONG = "wrong horse"
 
@@ -49,6 +52,38 @@ def test_a_wrong_password_is_tried_again_only_after_16_minutes(world: World, tmp
     world.wait(1)
     _refusal(world, asked().token())
     assert world.log_ins == 2
+
+
+def test_what_is_remembered_of_a_refusal_is_what_iam_said_and_what_was_known_before() -> None:
+    world = World()
+    now = world.now
+    failures = Failures(world.client.settings.credentials, token_store(), lambda: now)
+    before = FailedLogIns("No answer.", now, projects=("p1",), unanswered=1)
+    sent = failures.one_unanswered(before)
+    assert sent == replace(before, until=now + timedelta(minutes=16), unanswered=2)
+    said = LoginRefusedError("Wrong.", 401, "IAM.0062", "r1")
+    projects = ("p1", failures.who.project)
+    assert failures.after(said, before, sent) == FailedLogIns("Wrong.", sent.until, "IAM.0062", "r1", projects, 1)
+    first = failures.one_unanswered(FailedLogIns("", now))
+    assert (first.message, first.unanswered) == (f"IAM at {failures.who.iam_url} did not answer the last log-ins.", 1)
+
+
+@pytest.mark.parametrize(
+    ("error", "counts"),
+    [
+        *((LoginRefusedError("x", status), False) for status in (403, None)),
+        *((UnavailableError("x", status), False) for status in (500, 503)),
+        *((UnavailableError("x", status), True) for status in (408, 502, 504)),
+        (ResponseLostError("x"), True),
+        (RefusedError("x", 400), False),
+    ],
+)
+def test_what_may_have_counted_as_a_wrong_password(error: ImsError, counts: bool) -> None:
+    world = World()
+    failures = Failures(world.client.settings.credentials, token_store(), lambda: world.now)
+    before = failures.lately()
+    sent = failures.one_unanswered(before)
+    assert failures.after(error, before, sent) == (sent if counts else before)
 
 
 def test_a_clock_that_is_set_back_does_not_prolong_a_refusal(world: World, tmp_path: Path) -> None:

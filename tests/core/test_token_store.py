@@ -181,7 +181,7 @@ class Unusual:
 
 
 def test_a_trouble_that_the_system_has_no_words_for_is_said_in_its_own() -> None:
-    store = token_store(None, Unusual())  # type: ignore[arg-type]
+    store = token_store(None, Unusual())
     store.note(WHO, TOKEN)
     assert store.trouble == "The token is not shared with other tasks: It cannot be used (no connection); wait."
 
@@ -195,6 +195,10 @@ def test_of_two_that_know_of_failures_nothing_is_lost() -> None:
     joined = replace(later, projects=("p1", "p2", "p3"))
     assert refusal.joined(later) == later.joined(refusal) == joined
     assert silence.joined(replace(silence, message="Nor then.", until=NOON)) == silence
+
+
+def test_what_is_not_there_need_not_be_removed(tmp_path: Path) -> None:
+    Files(tmp_path).remove("none")
 
 
 def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from airflow_provider_ims.errors import NewerReleaseError
 from airflow_provider_ims.idempotency import Order
 from airflow_provider_ims.versions import check_version, stored_version
 
-SAID = f"The note was written by a newer release of airflow-provider-ims, in its form {{}}; {__version__} reads forms up to 2."
+SAID = "The note was written by a newer release of airflow-provider-ims, in its form {}; "
+SAID += f"{__version__} reads forms up to 2."
 
 
 @pytest.mark.parametrize("found", [0, 1, 2])
