@@ -71,9 +71,9 @@ def test_an_agency_is_assumed_for_one_project() -> None:
 @pytest.mark.parametrize("status", [401, 403, 404])
 def test_an_agency_that_is_refused_says_what_to_check(status: int) -> None:
     assert said(assume_agency(AGENCY), Response(status), LoginRefusedError) == (
-        f"Could not assume agency OTC-2/ag at {IAM} as OTC-1/user: the cloud gave no reason. Check the connection's "
-        "agency_domain_name, agency_name and project_name / project_id (of that account), that the agency trusts OTC-1, and "
-        "that the user has the permission Agent Operator."
+        f"Could not assume agency OTC-2/ag at {IAM} as OTC-1/user: the cloud gave no reason. Check the "
+        "connection's agency_domain_name, agency_name and project_name / project_id (of that account), that the agency "
+        "trusts OTC-1, and that the user has the permission Agent Operator."
     )
     answer = Response(status, {}, b'{"error": {"message": "No. Check the X. Check the Y."}}')
     assert ": the cloud said: No. Check the connection's" in said(assume_agency(AGENCY), answer, LoginRefusedError)

@@ -169,21 +169,17 @@ def test_what_is_not_shared_is_said_once_with_its_reason_and_remedy_until_it_is_
     assert store.trouble is None
 
 
-class Unusual:
-    """A shelf whose trouble is no ``OSError`` of the system's."""
-
-    place, remedy = "It", "wait"
+class Unusual(Files):
+    """A shelf whose trouble is none that the system has words for."""
 
     def write(self, name: str, sealed: bytes) -> None:
         raise OSError("no connection")
 
-    read = remove = lock = write  # type: ignore[assignment]
 
-
-def test_a_trouble_that_the_system_has_no_words_for_is_said_in_its_own() -> None:
-    store = token_store(None, Unusual())
+def test_a_trouble_that_the_system_has_no_words_for_is_said_in_its_own(tmp_path: Path) -> None:
+    store = token_store(None, Unusual(tmp_path))
     store.note(WHO, TOKEN)
-    assert store.trouble == "The token is not shared with other tasks: It cannot be used (no connection); wait."
+    assert f"{tmp_path} cannot be used (no connection); make it writable." in (store.trouble or "")
 
 
 def test_of_two_that_know_of_failures_nothing_is_lost() -> None:
