@@ -7,6 +7,7 @@ page of the copy API and its image attributes.
 from __future__ import annotations
 
 import re
+from math import inf
 
 from airflow_provider_ims.errors import ArgumentError
 from airflow_provider_ims.models import IMAGE_JOB
@@ -70,7 +71,7 @@ def check_copy(
 
 def check_seconds(argument: str, value: float) -> None:
     """Raise ``ArgumentError`` unless this is a length of time."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < inf:
         raise ArgumentError(f"{argument} is {value!r}: give a number of seconds above 0.")
 
 

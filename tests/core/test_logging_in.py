@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -79,8 +81,9 @@ def test_an_agency_that_is_refused_says_what_to_check(status: int) -> None:
     assert ": the cloud said: No. Check the connection's" in said(assume_agency(AGENCY), answer, LoginRefusedError)
 
 
-@pytest.mark.parametrize("call", [log_in(USER), assume_agency(AGENCY), check_token(GIVEN)])
-def test_what_is_no_refusal_of_the_log_in_points_at_the_address(call: Call[Token]) -> None:
+@pytest.mark.parametrize("make", [partial(log_in, USER), partial(assume_agency, AGENCY), partial(check_token, GIVEN)])
+def test_what_is_no_refusal_of_the_log_in_points_at_the_address(make: Callable[[], Call[Token]]) -> None:
+    call = make()
     assert said(call, Response(400), RefusedError).endswith("gave no reason. Check the connection's iam_endpoint.")
     assert said(call, Response(302), RefusedError).endswith(" Check the connection's iam_endpoint.")
     assert said(call, Response(503), UnavailableError).startswith("Could not ")

@@ -165,20 +165,22 @@ def test_of_several_quotas_that_of_images_is_read() -> None:
     assert protocol.show_quota(AT).read(Response(200, {}, document)) == Quota(used=3, limit=4)
 
 
-PERMISSIONS: list[tuple[Call[Any], str, str]] = [
-    (protocol.copy_image(AT, "i1", "copy"), "copy image i1 to 'copy'", "ims:images:copy"),
-    (protocol.get_image(AT, "i1"), "look at image i1", "ims:images:get"),
-    (protocol.get_job(AT, "image:i1"), "look at image i1", "ims:images:get"),
-    (protocol.list_images(AT, {}), "list images", "ims:images:list"),
-    (protocol.show_quota(AT), "see the quota", "ims:quotas:get"),
-    (protocol.delete_image(AT, "i1"), "delete image i1", "ims:images:delete"),
+PERMISSIONS: list[tuple[Callable[..., Call[Any]], str, str]] = [
+    (partial(protocol.copy_image, image_id="i1", name="copy"), "copy image i1 to 'copy'", "ims:images:copy"),
+    (partial(protocol.get_image, image_id="i1"), "look at image i1", "ims:images:get"),
+    (partial(protocol.get_job, job_id="image:i1"), "look at image i1", "ims:images:get"),
+    (partial(protocol.list_images, filters={}), "list images", "ims:images:list"),
+    (protocol.show_quota, "see the quota", "ims:quotas:get"),
+    (partial(protocol.delete_image, image_id="i1"), "delete image i1", "ims:images:delete"),
 ]
 
 
-@pytest.mark.parametrize(("call", "action", "permission"), PERMISSIONS)
-def test_what_was_tried_and_what_it_takes_is_named(call: Call[Any], action: str, permission: str) -> None:
+@pytest.mark.parametrize(("make", "action", "permission"), PERMISSIONS)
+def test_what_was_tried_and_what_it_takes_is_named(
+    make: Callable[..., Call[Any]], action: str, permission: str
+) -> None:
     with pytest.raises(ForbiddenError, match=f"^Could not {action}: .* permission `{permission}`"):
-        call.read(Response(403))
+        make(AT).read(Response(403))
 
 
 def test_pages_follow_one_another_by_marker(world: World) -> None:
