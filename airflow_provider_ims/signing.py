@@ -21,7 +21,7 @@ ALGORITHM = "SDK-HMAC-SHA256"
 def signed(request: Request, key: AccessKey, now: datetime) -> Request:
     """This request with all its headers signed. ``now``: aware; the cloud takes 15 minutes of difference."""
     parts = urlsplit(request.url)
-    query = urlencode(sorted(parse_qsl(parts.query, keep_blank_values=True)), quote_via=quote, safe="")
+    query = urlencode(sorted(parse_qsl(parts.query, keep_blank_values=True)), quote_via=quote)
     stamp = f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}"
     added = {"Host": parts.netloc, "X-Sdk-Date": stamp}
     if key.security_token:
@@ -38,7 +38,7 @@ def _canonical(request: Request, path: str, query: str) -> tuple[str, str]:
     """The names of the signed headers, and the request in the form that is signed."""
     headers = sorted((name.lower(), value.strip()) for name, value in request.headers.items())
     names = ";".join(name for name, _ in headers)
-    uri = quote(unquote(path), safe="/~").removesuffix("/") + "/"
+    uri = quote(unquote(path)).removesuffix("/") + "/"
     lines = "".join(f"{name}:{value}\n" for name, value in headers)
     payload = hashlib.sha256(request.body).hexdigest()
     return names, "\n".join((request.method, uri, query, lines, names, payload))

@@ -55,12 +55,12 @@ def test_unless_there_is_patience_each_request_is_sent_once() -> None:
 
     def send(request: Request) -> Response:
         sent.append(request)
-        return Response(503)
+        return Response(429, {"Retry-After": "0"})
 
     async def send_async(request: Request) -> Response:
         return send(request)
 
-    assert run(conversation(), send).status == asyncio.run(run_async(conversation(), send_async)).status == 503
+    assert run(conversation(), send).status == asyncio.run(run_async(conversation(), send_async)).status == 429
     assert sent == [READ, READ]
 
 

@@ -211,6 +211,14 @@ def test_the_key_of_an_earlier_clearing_is_told_whatever_became_of_its_first_job
     assert caplog.records[0].getMessage().endswith(f"(active), copy key '{FIRST}'")
 
 
+def test_a_key_is_found_whatever_letters_its_hash_has(caplog: pytest.LogCaptureFixture) -> None:
+    first, second = (replace(ORDER, key=copy_key(*TASK, clearing=each, started="2041")) for each in "01")
+    assert str(first.fingerprint).count("t") > 1
+    with caplog.at_level(logging.WARNING):
+        second.tell_of_earlier_clearings([image(first)])
+    assert f"copy key '{first.key}'" in caplog.text
+
+
 def test_an_account_says_what_is_known_and_what_goes_on() -> None:
     goes_on = " It goes on in the cloud: a copy cannot be cancelled, and nothing is deleted."
     known = "Copy key 'my key' (given as `copy_key` it takes up the same copy), job j1"

@@ -158,6 +158,10 @@ def test_a_missing_permission_is_named_however_it_is_refused(world: World, body:
         world.ask(COPY)
 
 
+def test_of_a_page_the_first_part_is_looked_at() -> None:
+    assert "said: x." in refused(502, b" " * 19_999 + b"xy").message
+
+
 def test_a_permission_without_a_name_is_still_advised() -> None:
     assert "Grant the user the permission, for example" in refused(403).message
 

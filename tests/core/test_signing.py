@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -46,7 +48,18 @@ def test_what_is_added_to_a_request() -> None:
     )
 
 
+@pytest.fixture
+def in_tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "JST-9")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("in_tokyo")
 def test_an_instant_of_another_zone_is_the_same_instant() -> None:
+    assert signed(Request("GET", "https://ims"), key(), SIGNED_AT).headers["X-Sdk-Date"] == VECTORS["date"]
     there = SIGNED_AT.astimezone(timezone(timedelta(hours=9)))
     request = Request("GET", "https://ims/v1/x")
     assert signed(request, key(), there).headers == signed(request, key(), SIGNED_AT).headers

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from cryptography.exceptions import UnsupportedAlgorithm
 
 from airflow_provider_ims.credentials import Credentials, PasswordCredentials
 from airflow_provider_ims.models import Request, Token
@@ -173,13 +174,17 @@ class Unusual(Files):
     """A shelf whose trouble is none that the system has words for."""
 
     def write(self, name: str, sealed: bytes) -> None:
+        raise UnsupportedAlgorithm("no connection")
+
+    def read(self, name: str) -> bytes:
         raise OSError("no connection")
 
 
 def test_a_trouble_that_the_system_has_no_words_for_is_said_in_its_own(tmp_path: Path) -> None:
-    store = token_store(None, Unusual(tmp_path))
-    store.note(WHO, TOKEN)
-    assert f"{tmp_path} cannot be used (no connection); make it writable." in (store.trouble or "")
+    for use in (lambda store: store.note(WHO, TOKEN), read):
+        store = token_store(None, Unusual(tmp_path))
+        use(store)
+        assert f"{tmp_path} cannot be used (no connection); make it writable." in (store.trouble or "")
 
 
 def test_of_two_that_know_of_failures_nothing_is_lost() -> None:
