@@ -17,21 +17,32 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from difflib import ndiff
+from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
-from libcst import Module
-from mutmut.mutation.diff_apply import read_functions_from_index
+from mutmut.__main__ import CatchOutput, create_mutants
+from mutmut.mutation.trampoline import set_mutant_under_test
 from mutmut.stats import status_by_exit_code
-from mutmut.utils.format_utils import get_module_from_key, orig_function_and_class_names_from_key
+from mutmut.utils.file_utils import copy_also_copy_files, copy_src_dir, setup_source_paths
 
 PROJECT = Path(__file__).parent.parent
 PACKAGE = "airflow_provider_ims"
 FOLDER = Path("mutants")  # mutmut has it so
 EXPLANATIONS = PROJECT / "tests" / "MUTANTS.md"
 NOTICED = ("killed", "timeout", "caught by type check")
+SKIPPED = 34
+"""The exit code by which mutmut remembers that it is not to try a mutant."""
 
-Mutant = tuple[str, ...]
-"""The function, and the lines that are taken out (``-``) and put in (``+``): the same wherever the lines stand."""
+
+class Mutant(NamedTuple):
+    """A function, and the lines that are taken out of it (``-``) and put in (``+``): the same wherever they stand."""
+
+    function: str
+    lines: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "\n".join((f"@@ {self.function}", *self.lines))
 
 
 class _WithoutWording(ast.NodeTransformer):
@@ -52,70 +63,113 @@ def main() -> int:
     parser.add_argument("--children", type=int, default=os.cpu_count(), help="processes at a time")
     arguments = parser.parse_args()
     os.chdir(PROJECT)
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # of the configuration's mypy
     shutil.rmtree(FOLDER, ignore_errors=True)  # what it remembers of a former run may not be true of other tests
-    tenth = [f"*__mutmut_*{datetime.now(UTC).toordinal() % 10}"] if arguments.short else []
-    _run_mutmut([f"--max-children={arguments.children}", *tenth])
+    _generate(arguments.children)
+    _skip(f"{datetime.now(UTC).toordinal() % 10}" if arguments.short else "")
+    with (FOLDER / "run.log").open("w") as log:
+        command = [sys.executable, "-m", "mutmut", "run", "--max-children", str(arguments.children)]
+        if subprocess.run(command, stdout=log, stderr=log, check=False).returncode:  # noqa: S603 - ours
+            sys.exit(f"mutmut did not run to its end: see {log.name}")
     return _compare(is_whole=not arguments.short)
 
 
-def _run_mutmut(arguments: list[str]) -> None:
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # of the mypy that the configuration names
+def _generate(children: int) -> None:
+    """What ``mutmut run`` begins with."""
     FOLDER.mkdir()
-    with (FOLDER / "run.log").open("w") as log:
-        command = [str(Path(sys.executable).with_name("mutmut")), "run", *arguments]
-        run = subprocess.run(command, env=os.environ | {"PATH": path}, stdout=log, stderr=log, check=False)  # noqa: S603
-        if run.returncode:
-            sys.exit(f"mutmut did not run to its end: see {FOLDER}/run.log")
+    set_mutant_under_test("mutant_generation")
+    with CatchOutput():
+        copy_src_dir()
+        copy_also_copy_files()
+        setup_source_paths()
+        create_mutants(children)
+    set_mutant_under_test(None)
+    os.environ.pop("MUTANT_UNDER_TEST", None)
+
+
+def _skip(digit: str) -> None:
+    """Have those mutants not tried that change wording alone, and those whose number does not end with ``digit``."""
+    for path in _records():
+        record = json.loads(path.read_text())
+        for name in record["exit_code_by_key"]:
+            if not name.endswith(digit) or not _makes_sense(name):
+                record["exit_code_by_key"][name] = SKIPPED
+        path.write_text(json.dumps(record))
 
 
 def _compare(*, is_whole: bool) -> int:
     statuses = dict(_statuses())
-    alive = {mutant: name for name, status in statuses.items() if status not in NOTICED and (mutant := _mutant(name))}
-    explained = _explained(EXPLANATIONS.read_text())
+    alive = {_mutant(name): status for name, status in statuses.items() if status not in NOTICED}
+    explained = list(_explained(EXPLANATIONS.read_text()))
     unexplained = [mutant for mutant in alive if mutant not in explained]
     needless = [mutant for mutant in explained if mutant not in alive] if is_whole else []
     for mutant in unexplained:
-        print("", f"Not noticed, and not in {EXPLANATIONS.name}: {statuses[alive[mutant]]}", *mutant, sep="\n")
+        print("", f"Not noticed, and not in {EXPLANATIONS.name}: {alive[mutant]}", mutant, sep="\n")
     for mutant in needless:
-        print("", f"In {EXPLANATIONS.name}, but noticed by now, or gone:", *mutant, sep="\n")
+        print("", f"In {EXPLANATIONS.name}, but noticed by now, or gone:", mutant, sep="\n")
     print(f"{len(statuses)} mutants: {len(alive)} not noticed, {len(unexplained)} of them not explained.")
     return 1 if unexplained or needless or not statuses else 0
 
 
+def _records() -> list[Path]:
+    """Where mutmut remembers what has become of the mutants, a file for each module."""
+    return sorted((FOLDER / PACKAGE).rglob("*.meta"))
+
+
 def _statuses() -> Iterator[tuple[str, str]]:
-    """What became of each mutant that was tried, by its name."""
-    for path in sorted((FOLDER / PACKAGE).rglob("*.meta")):
+    """What became of each mutant that was to be tried, by its name."""
+    for path in _records():
         for name, exit_code in json.loads(path.read_text())["exit_code_by_key"].items():
-            if exit_code is not None:
+            if exit_code != SKIPPED:
                 yield name, status_by_exit_code[exit_code]
 
 
-def _mutant(name: str) -> Mutant | None:
-    """What this mutant is; None where it changes nothing but wording."""
-    module = get_module_from_key(name)
-    functions = read_functions_from_index(name, Path(module.replace(".", "/")).with_suffix(".py"))
-    assert functions, name
-    before, after = (Module([function]).code for function in functions)
-    if _sense(before) == _sense(after):
-        return None
-    function, class_name = orig_function_and_class_names_from_key(name)
-    place = ".".join(filter(None, (module.removeprefix(f"{PACKAGE}."), class_name, function)))
-    changed = (line for line in ndiff(before.splitlines(), after.splitlines()) if line[0] in "-+")
-    return f"@@ {place}", *(f"{line[0]} {line[2:].strip()}" for line in changed)
+@cache
+def _functions(module: str) -> dict[str, str]:
+    """The source of each function of a module of mutants, by its name; they all are called ``f``."""
+    text = (FOLDER / f"{module.replace('.', '/')}.py").read_text()
+    lines = text.splitlines()
+    found = {}
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and "__mutmut_" in node.name:
+            source = "\n".join(lines[node.lineno - 1 : node.end_lineno])
+            found[node.name] = source.replace(node.name, "f", 1)
+    return found
 
 
+def _before_and_after(name: str) -> tuple[str, str]:
+    module, _, function = name.rpartition(".")
+    functions = _functions(module)
+    return functions[f"{function.partition('__mutmut_')[0]}__mutmut_orig"], functions[function]
+
+
+def _makes_sense(name: str) -> bool:
+    """Whether this mutant changes more than wording."""
+    before, after = map(_sense, _before_and_after(name))
+    return before != after
+
+
+@cache
 def _sense(function: str) -> str:
     tree = ast.parse(f"class _:\n{function}" if function.startswith(" ") else function)
     return ast.dump(_WithoutWording().visit(tree))
 
 
-def _explained(text: str) -> list[Mutant]:
-    """The mutants in the ``diff`` blocks of a Markdown file."""
-    mutants: list[Mutant] = []
+def _mutant(name: str) -> Mutant:
+    """What this mutant is."""
+    before, after = _before_and_after(name)
+    module, _, function = name.removeprefix(f"{PACKAGE}.").partition("__mutmut_")[0].rpartition(".")
+    function = function.removeprefix("x_").removeprefix("xǁ").replace("ǁ", ".")
+    changed = (line for line in ndiff(before.splitlines(), after.splitlines()) if line[0] in "-+")
+    return Mutant(f"{module}.{function}", tuple(f"{line[0]} {line[2:].strip()}" for line in changed))
+
+
+def _explained(text: str) -> Iterator[Mutant]:
+    """The mutants in the ``diff`` blocks of a Markdown file: ``@@`` and a function, then one pair of lines each."""
     for block in text.split("```diff\n")[1:]:
-        for mutant in block.partition("```")[0].split("@@ ")[1:]:
-            mutants.append(tuple(line.strip() for line in f"@@ {mutant}".splitlines() if line.strip()))
-    return mutants
+        for part in block.partition("```")[0].split("@@ ")[1:]:
+            function, *lines = part.strip().splitlines()
+            yield Mutant(function, tuple(lines))
 
 
 if __name__ == "__main__":
