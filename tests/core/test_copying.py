@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from airflow_provider_ims import errors
-from airflow_provider_ims.copying import FRESH, LOOK_INTERVAL
+from airflow_provider_ims.copying import FRESH
 from airflow_provider_ims.idempotency import copy_key
 from airflow_provider_ims.simulator.faults import Fault
 from airflow_provider_ims.simulator.seeds import KEY, PLAIN_IMAGE
@@ -151,8 +151,15 @@ def test_without_a_note_a_later_try_looks_until_the_grace_is_over(world: World) 
     tries.count = 1
     tries.submit()
     assert GRACE + TIMEOUT <= sum(world.pauses) < GRACE + TIMEOUT + 12
-    assert min(world.pauses) >= LOOK_INTERVAL * 0.8
-    assert max(world.pauses) <= LOOK_INTERVAL * 1.2
+
+
+def test_looks_for_what_may_appear_are_spread_around_their_interval(world: World) -> None:
+    tries = Tries(world, has_store=False, grace=3_000.0)
+    tries.count = 1
+    tries.submit()
+    assert len(world.pauses) > 500
+    assert 4.0 <= min(world.pauses) < 4.1
+    assert 5.9 < max(world.pauses) <= 6.0
 
 
 def test_where_another_order_was_noted_this_one_would_have_been(tries: Tries) -> None:

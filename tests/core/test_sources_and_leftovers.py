@@ -147,6 +147,15 @@ def test_a_look_at_the_noted_job_that_fails_sends_nothing(tries: Tries) -> None:
     assert tries.sent == 1
 
 
+def test_a_noted_job_that_is_dead_is_no_job_of_the_submission_any_more(tries: Tries) -> None:
+    tries.submit()
+    tries.world.cloud.faults.add(Fault("job", "status", status=404), Fault("list", "status"))
+    again = tries.submission()
+    with pytest.raises(errors.UnavailableError):
+        tries.world.perform(again.submit(tries.noted() | {"sent": False}))
+    assert again.job_id is None
+
+
 class TestWithoutFingerprint:
     """What is then lost, is lost, and said."""
 
