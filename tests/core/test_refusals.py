@@ -86,6 +86,18 @@ def test_every_shape_of_a_body_is_read(body: object, code: str | None, words: st
     assert ".." not in error.message
 
 
+def test_a_code_without_words_is_no_reason() -> None:
+    error = refused(400, {"error_code": "IMG.9999"})
+    assert error.args == ("Could not copy image 4650: the cloud gave no reason.", 400, "IMG.9999", None, None)
+
+
+@pytest.mark.parametrize(
+    ("code", "kept"), [("APIG.APIG.1", "APIGW.APIG.1"), ("IMG." + "9" * 36, "IMG." + "9" * 36), ("I." + "9" * 39, None)]
+)
+def test_a_code_is_kept_up_to_a_length(code: str, kept: str | None) -> None:
+    assert refused(400, {"error_code": code}).code == (kept or code[:40])
+
+
 KINDS: list[tuple[int, object, type[ImsError]]] = [
     (400, {"error": {"code": "IMG.0024"}}, RefusedError),
     (409, b"", RefusedError),
