@@ -11,6 +11,7 @@ import argparse
 import ast
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -30,7 +31,12 @@ PROJECT = Path(__file__).parent.parent
 PACKAGE = "airflow_provider_ims"
 FOLDER = Path("mutants")  # mutmut has it so
 EXPLANATIONS = PROJECT / "tests" / "MUTANTS.md"
-NOTICED = ("killed", "timeout", "caught by type check")
+NOTICED = ("killed", "timeout", "segfault", "caught by type check")
+"""By a test that fails or does not end, by tests that die of it, by mypy."""
+
+MEMORY = 3 * 1024**3
+"""Bytes that each process may have: mutants that never end may want all there is."""
+
 SKIPPED = 34
 """The exit code by which mutmut remembers that it is not to try a mutant."""
 
@@ -65,10 +71,12 @@ def main() -> int:
     os.chdir(PROJECT)
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # of the configuration's mypy
     shutil.rmtree(FOLDER, ignore_errors=True)  # what it remembers of a former run may not be true of other tests
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     _generate(arguments.children)
     _skip(f"{datetime.now(UTC).toordinal() % 10}" if arguments.short else "")
     with (FOLDER / "run.log").open("w") as log:
-        command = [sys.executable, "-m", "mutmut", "run", "--max-children", str(arguments.children)]
+        mutmut = Path(sys.executable).with_name("mutmut")
+        command = [str(mutmut), "run", "--max-children", str(arguments.children)]
         if subprocess.run(command, stdout=log, stderr=log, check=False).returncode:  # noqa: S603 - ours
             sys.exit(f"mutmut did not run to its end: see {log.name}")
     return _compare(is_whole=not arguments.short)
