@@ -212,11 +212,11 @@ def _kind(status: int, refusal: Refusal) -> type[ImsError]:
 def _advice(response: Response, refusal: Refusal, permission: str | None) -> str | None:
     if refusal.is_protection:
         return _PROTECTED
-    if advice := ADVICE.get(refusal.code or ""):
+    if advice := refusal.code and ADVICE.get(refusal.code):
         return advice
     kind = _kind(response.status, refusal)
     if kind is ForbiddenError:
-        return _PERMISSION.replace("permission", f"permission `{permission}`", 1) if permission else _PERMISSION
+        return _PERMISSION.replace("permission", f"permission `{permission}`") if permission else _PERMISSION
     if 300 <= response.status < 400:
         where = response.header("Location") or "another address"
         return f"It redirects to {_shown(where.split('?')[0])}, which is not followed: check the connection's host."

@@ -114,6 +114,10 @@ def test_copy_sends_what_was_given() -> None:
     assert body(call) == {"name": "copy ü", "description": "nightly", "cmk_id": "key-1", "enterprise_project_id": "0"}
 
 
+def test_an_id_does_not_change_where_a_copy_is_sent() -> None:
+    assert protocol.copy_image(AT, "i/1#", "copy").request.url == f"{AT.url}/v1/cloudimages/i%2F1%23/copy"
+
+
 @pytest.mark.parametrize("blank", [None, "", "  "])
 def test_copy_does_not_send_what_is_blank(blank: str | None) -> None:
     assert body(protocol.copy_image(AT, PLAIN_IMAGE, "copy", blank, blank, blank)) == {"name": "copy"}

@@ -199,6 +199,23 @@ def test_a_redirect_says_where_it_leads_without_its_query() -> None:
 
 
 @pytest.mark.parametrize(
+    ("status", "code", "advice"),
+    [
+        *((status, None, "It redirects to another address, which is not followed") for status in (300, 301, 399)),
+        (401, None, "Check the connection's `project_id` / `project_name` and `region`: token and request disagree."),
+        *((404, code, "Check the id, and that it belongs to the connection's") for code in (None, "IMG.9999")),
+        (400, "IAM.0004", "Check the id, and that it belongs to the connection's"),
+        *((status, "IMG.9999", None) for status in (299, 400, 402, 409, 500)),
+    ],
+)
+def test_a_status_that_a_user_can_act_on_comes_with_advice(status: int, code: str | None, advice: str | None) -> None:
+    said = "the cloud said: No X." if advice is None else f"the cloud said: No X. {advice}"
+    message = refused(status, {"error_code": code, "error_msg": "No X.."}).message
+    assert message.startswith(f"Could not copy image 4650: {said}")
+    assert advice or message.endswith("No X.")
+
+
+@pytest.mark.parametrize(
     ("headers", "body", "expected"),
     [
         ({"X-Request-Id": "r1"}, {"request_id": "r2"}, "r1"),
@@ -230,6 +247,11 @@ def test_retry_after_is_a_number_of_seconds_or_a_date(asked: str, seconds: float
 def test_retry_after_as_a_date_counts_from_now() -> None:
     date = format_datetime(datetime.now(UTC) + timedelta(seconds=100), usegmt=True)
     assert 90 < (retry_after(Response(503, {"Retry-After": date})) or 0) <= 100
+
+
+def test_retry_after_as_a_date_counts_by_the_clouds_own_clock_where_it_tells_it() -> None:
+    headers = {"Date": "Wed, 21 Oct 2015 07:28:00 GMT", "Retry-After": "Wed, 21 Oct 2015 07:29:40 GMT"}
+    assert retry_after(Response(503, headers)) == 100
 
 
 def test_no_header_is_no_wish() -> None:
