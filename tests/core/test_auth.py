@@ -212,6 +212,12 @@ def test_a_token_that_another_process_kept_and_that_is_refused_too_does_not_end_
     assert world.log_ins == 3
 
 
+def test_the_life_of_a_token_begins_when_it_was_asked_for_by_the_clock_of_whoever_asked(world: World) -> None:
+    ahead = world.now + timedelta(days=1)
+    token = world.perform(replace(world.client, now=lambda: ahead).token())
+    assert (token.issued_at, token.expires_at) == (ahead, ahead + timedelta(days=1))
+
+
 def test_a_clock_that_is_a_day_ahead_costs_no_log_in(world: World) -> None:
     ahead = replace(world.client, now=lambda: world.now + timedelta(days=1))
     for _ in range(3):

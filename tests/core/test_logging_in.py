@@ -61,6 +61,23 @@ def test_a_log_in_for_the_account_names_no_project() -> None:
     assert message.endswith(" Check the connection's login, password, domain_name and project_name / project_id.")
 
 
+def test_a_token_is_taken_as_it_is_though_it_be_the_password() -> None:
+    assert log_in(replace(USER, password="t")).read(token()).value == "t"
+
+
+@pytest.mark.parametrize(
+    ("answer", "wrong"),
+    [
+        (Response(201, {}, token().body), "no X-Subject-Token, issued_at or expires_at"),
+        (token(issued_at="soon"), "no X-Subject-Token, issued_at or expires_at"),
+        (token(expires_at="soon"), "no X-Subject-Token, issued_at or expires_at"),
+        (Response(201, {"X-Subject-Token": "t"}, b"[]"), "not a JSON object"),
+    ],
+)
+def test_what_is_wrong_with_an_answer_is_said(answer: Response, wrong: str) -> None:
+    assert wrong in said(log_in(USER), answer, MalformedResponseError)
+
+
 def test_an_agency_is_assumed_for_one_project() -> None:
     call = assume_agency(AGENCY)
     assert (call.request.method, call.request.url, call.request.replays) == ("POST", f"{IAM}/v3/auth/tokens", 9)
@@ -149,6 +166,7 @@ def test_a_token_that_lives_not_at_all_or_for_ever_is_none(lasts: timedelta, goo
         ({}, {"eu-de": "https://ims.example"}),
         ({"region": None, "region_id": "eu-nl"}, {"eu-nl": "https://ims.example"}),
         ({"url": "http://ims.example//"}, {"eu-de": "http://ims.example"}),
+        ({"url": "https://ims.example/X/"}, {"eu-de": "https://ims.example/X"}),
         ({"url": "https://ims.example:8443/"}, {"eu-de": "https://ims.example:8443"}),
         *(({"url": bad}, {}) for bad in ("ftp://ims.example", "https://", "https://ims.example:0", "https://ims:x")),
         *(({"url": bad}, {}) for bad in ("https://ims.exa mple", "https://ims.exämple", "https://ims.example/\x07")),

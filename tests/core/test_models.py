@@ -84,6 +84,15 @@ def test_times_in_no_known_form_never_fail(time: object) -> None:
     assert job(begin_time=time, end_time=time).end_time is None
 
 
+@pytest.mark.usefixtures("in_tokyo")
+@pytest.mark.parametrize(
+    "time", ["2026-01-31T12:00:00", "2026-01-31T12:00:00Z", "2026-01-31T21:00:00+09:00", "2026-01-31 06:00-06:00"]
+)
+def test_each_instant_is_read_as_utc(time: str) -> None:
+    read = job(begin_time=time).begin_time
+    assert (read, read and read.tzinfo) == (NOON, UTC)
+
+
 def test_a_failure_is_read_from_the_top_and_else_from_the_entities() -> None:
     inner = {"error_code": "IMG.0014", "error": "inner"}
     failed = job(status="FAIL", error_code="IMG.0099", fail_reason="outer", entities=inner)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -46,15 +44,6 @@ def test_what_is_added_to_a_request() -> None:
     assert [sent.headers[name] for name in ("Host", "X-Sdk-Date", "X-Security-Token")] == (
         ["ims:8443", VECTORS["date"], "st"]
     )
-
-
-@pytest.fixture
-def in_tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("TZ", "JST-9")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
 
 
 @pytest.mark.usefixtures("in_tokyo")

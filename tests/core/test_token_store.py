@@ -198,10 +198,6 @@ def test_of_two_that_know_of_failures_nothing_is_lost() -> None:
     assert silence.joined(replace(silence, message="Nor then.", until=NOON)) == silence
 
 
-def test_what_is_not_there_need_not_be_removed(tmp_path: Path) -> None:
-    Files(tmp_path).remove("none")
-
-
 def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
     path = kept(tmp_path)
     path.unlink()

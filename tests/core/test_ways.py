@@ -213,3 +213,13 @@ def test_whose_credentials_are_refused_looks_once_at_the_connection(world: World
     with pytest.raises(LoginRefusedError):
         world.perform(still.ask(COPY))
     assert (len(looked), world.counted("copies_accepted")) == (2, 1)
+
+
+def test_a_connection_that_is_another_one_each_time_is_looked_at_once(world: World) -> None:
+    passwords = iter("abc")
+    client = replace(
+        world.another_client(password="wrong"), look_again=lambda: world.connected(password=next(passwords))
+    )
+    with pytest.raises(LoginRefusedError):
+        world.perform(client.ask(LOOK))
+    assert (next(passwords), world.log_ins) == ("b", 2)
