@@ -69,6 +69,37 @@ def test_what_is_remembered_of_a_refusal_is_what_iam_said_and_what_was_known_bef
 
 
 @pytest.mark.parametrize(
+    ("projects", "unanswered", "kind"),
+    [
+        (("eu-de",), 0, LoginRefusedError),
+        (("a", "b", "c"), 0, LoginRefusedError),
+        (("a", "b"), 1, LoginRefusedError),
+        (("a",), 2, LoginRefusedError),
+        ((), 3, ResponseLostError),
+        ((), 2, None),
+        (("a", "b"), 0, None),
+        (("a",), 1, None),
+    ],
+)
+def test_a_log_in_that_might_lock_the_account_is_not_tried_and_says_why(
+    projects: tuple[str, ...], unanswered: int, kind: type[ImsError] | None
+) -> None:
+    world, store = World(), token_store()
+    who = world.client.settings.credentials
+    known = FailedLogIns("It failed.", world.now + timedelta(minutes=1), "C", "r1", projects, unanswered)
+    store.remember(who.login, known)
+    failures = Failures(who, store, lambda: world.now)
+    if kind is None:
+        failures.raise_if_refused()
+        return
+    with pytest.raises(ImsError) as refused:
+        failures.raise_if_refused()
+    said = "It failed. (It is not tried again before 23:01:00 UTC: five wrong log-ins lock the account.)"
+    assert type(refused.value) is kind
+    assert refused.value.args == (said, 401 if projects else None, "C", "r1", None)
+
+
+@pytest.mark.parametrize(
     ("error", "counts"),
     [
         *((LoginRefusedError("x", status), False) for status in (403, None)),

@@ -67,4 +67,5 @@ def test_a_request_is_signed_when_it_is_sent_and_not_before() -> None:
     instants = iter([SIGNED_AT, SIGNED_AT.replace(hour=4)])
     request = Request("GET", "https://ims/v1/x", sign=lambda unsigned: signed(unsigned, key(), next(instants)))
     assert "Authorization" not in request.headers
+    assert Request("GET", "https://ims/v1/x", sign=lambda unsigned: unsigned).as_sent().sign is None
     assert [request.as_sent().headers["X-Sdk-Date"] for _ in range(2)] == ["20250102T030405Z", "20250102T040405Z"]
