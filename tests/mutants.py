@@ -164,12 +164,17 @@ def _sense(function: str) -> str:
 
 
 def _mutant(name: str) -> Mutant:
-    """What this mutant is."""
-    before, after = _before_and_after(name)
+    """What this mutant is. Where its first line stands in the function several times, it is told which one is meant."""
+    before, after = (source.splitlines() for source in _before_and_after(name))
     module, _, function = name.removeprefix(f"{PACKAGE}.").partition("__mutmut_")[0].rpartition(".")
     function = function.removeprefix("x_").removeprefix("xǁ").replace("ǁ", ".")
-    changed = (line for line in ndiff(before.splitlines(), after.splitlines()) if line[0] in "-+")
-    return Mutant(f"{module}.{function}", tuple(f"{line[0]} {line[2:].strip()}" for line in changed))
+    first = next(
+        (place for place, pair in enumerate(zip(before, after, strict=False)) if len(set(pair)) > 1), len(after)
+    )
+    same = [place for place, line in enumerate(before) if line.strip() == before[first].strip()]
+    which = f" ({same.index(first) + 1} of {len(same)})" if len(same) > 1 else ""
+    changed = (line for line in ndiff(before, after) if line[0] in "-+")
+    return Mutant(f"{module}.{function}{which}", tuple(f"{line[0]} {line[2:].strip()}" for line in changed))
 
 
 def _explained(text: str) -> Iterator[Mutant]:

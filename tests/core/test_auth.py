@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_ims import protocol
-from airflow_provider_ims.auth import LONGEST_LOG_IN, Pause
+from airflow_provider_ims.auth import LONGEST_LOG_IN, Conversation, LogIn, Pause
+from airflow_provider_ims.client import Client
 from airflow_provider_ims.errors import (
     ConnectError,
     MalformedResponseError,
@@ -131,6 +132,28 @@ def test_two_that_start_together_log_in_once(world: World, tmp_path: Path) -> No
     assert world.log_ins == 1
 
 
+def test_it_is_told_whether_a_token_comes_from_a_log_in_just_made(world: World, tmp_path: Path) -> None:
+    def obtaining(client: Client) -> Conversation[tuple[Token, bool]]:
+        return LogIn(client.settings.credentials, client.tokens, client.now).obtain()
+
+    one = world.another_client(tmp_path)
+    first, second = world.in_turns([obtaining(one), obtaining(one)])
+    token = one.tokens.recall(one.settings.credentials)
+    assert (first, second) == ((token, True), (token, False))
+    assert world.perform(obtaining(one)) == (token, False)
+    assert world.perform(obtaining(world.another_client(tmp_path))) == (token, False)
+
+
+def test_a_token_that_was_refused_is_not_remembered_from_where_others_kept_it(world: World, tmp_path: Path) -> None:
+    client = world.another_client(tmp_path)
+    world.perform(client.token())
+    world.cloud.revoke_tokens()
+    world.cloud.faults.add(Fault("log_in", "status", times=2))
+    with pytest.raises(UnavailableError):
+        world.perform(client.ask(LOOK))
+    assert client.tokens.recall(client.settings.credentials) is None
+
+
 def test_waiting_for_a_log_in_of_the_same_process_does_not_touch_the_disk(world: World, tmp_path: Path) -> None:
     client = world.another_client(tmp_path)
     early, late = client.token(), client.token()
@@ -175,6 +198,8 @@ def test_an_owner_who_never_ends_does_not_block_for_ever(tmp_path: Path, shared:
     client = stuck if shared else world.another_client(tmp_path)
     world.perform(client.token())
     assert LONGEST_LOG_IN <= sum(world.pauses) < LONGEST_LOG_IN + 1
+    assert 0.05 <= min(world.pauses) < 0.06
+    assert 0.14 < max(world.pauses) <= 0.15
     assert stuck.tokens.is_locked(stuck.settings.credentials.login)  # who waited in vain took nothing away
 
 
