@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial, reduce
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from airflow_provider_ims.credentials import AccessKey, Agency, Credentials, GivenToken, PasswordCredentials
 from airflow_provider_ims.errors import (
@@ -181,8 +181,9 @@ class LogIn:
     def _fresh(self, refused: Refused) -> Token | None:
         """The token that this process knows and can use."""
         kept = self.tokens.recall(self.who)
-        usable = isinstance(kept, Token) and kept.is_fresh(self.now()) and kept not in refused
-        return cast(Token, kept) if usable else None
+        if isinstance(kept, Token) and kept.is_fresh(self.now()) and kept not in refused:
+            return kept
+        return None
 
     def _known(self, refused: Refused = ()) -> Token | None:
         """The same; raises ``LoginRefusedError`` where IAM has refused the log-in lately."""

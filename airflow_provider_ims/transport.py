@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from math import ceil, inf
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from airflow_provider_ims.auth import Conversation, Pause, jitter
 from airflow_provider_ims.errors import ConnectError, ImsError, ImsTransientError, ResponseLostError
@@ -144,7 +144,8 @@ def run(
             except ImsError as problem:
                 error = problem
     except StopIteration as end:
-        return cast(T, end.value)
+        result: T = end.value
+        return result
     finally:
         conversation.close()
 
@@ -175,7 +176,8 @@ async def run_async(
             except ImsError as problem:
                 error = problem
     except StopIteration as end:
-        return cast(T, end.value)
+        result: T = end.value
+        return result
     finally:
         conversation.close()
 

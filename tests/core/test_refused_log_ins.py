@@ -218,3 +218,12 @@ def test_what_else_a_log_in_is_refused_for_names_what_to_check(
         world.ask(LOOK)
     assert type(refused.value) is kind
     assert world.ask(LOOK).is_active
+
+
+def test_a_log_in_without_an_answer_is_sent_once_more_after_a_pause(world: World) -> None:
+    for _ in range(200):
+        world.cloud.faults.add(Fault("log_in", "reset_before"))
+        world.perform(world.another_client().token())
+    assert len(world.pauses) == 200
+    assert 1.0 <= min(world.pauses) < 1.1
+    assert 1.9 < max(world.pauses) <= 2.0

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_ims.shelves import PREFIX, Files
-from tests.core.test_token_store import TOKEN, WHO, files, token_store
+from tests.core.test_token_store import TOKEN, WHO, files
+from tests.world import token_store
 
 
 def test_names_never_change_or_what_former_releases_kept_would_not_be_found(tmp_path: Path) -> None:

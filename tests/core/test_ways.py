@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_ims.auth import LogIn
+from airflow_provider_ims.credentials import Credentials
 from airflow_provider_ims.errors import LoginRefusedError
 from airflow_provider_ims.models import Request, Token
 from airflow_provider_ims.settings import Settings
 from airflow_provider_ims.simulator.nouns import StoredKey
 from airflow_provider_ims.transport import run
-from tests.world import COPY, LOOK, WAYS, World, both_drivers
+from tests.world import COPY, LOOK, WAYS, World, both_drivers, token_store
 
 each_way = pytest.mark.parametrize("auth", WAYS)
 ASKED_OF_IAM = {"password": 1, "aksk": 1, "token": 1, "agency": 2}
@@ -223,3 +225,14 @@ def test_a_connection_that_is_another_one_each_time_is_looked_at_once(world: Wor
     with pytest.raises(LoginRefusedError):
         world.perform(client.ask(LOOK))
     assert (next(passwords), world.log_ins) == ("b", 2)
+
+
+def test_a_way_that_nobody_knows_is_named(world: World) -> None:
+    who = Credentials(iam_url="https://iam")
+    with pytest.raises(TypeError, match=r"^no way to log in: Credentials$"):
+        world.perform(LogIn(who, token_store(), lambda: world.now).obtain())
+
+
+def test_who_does_not_know_its_project_yet_names_none(world: World) -> None:
+    world.perform(world.another_client(auth="aksk").ask(LOOK))
+    assert ["X-Project-Id" in request.headers for request in world.requests] == [False, True]
