@@ -45,6 +45,8 @@ def test_the_console_is_what_stands_before_the_image(template: str, console: str
     [
         "javascript:alert({image_id})",
         "console.example.com",
+        "ftp://c.example/{image_id}",
+        "https:///{image_id}",
         "https://c.example/{image}",
         "https://c.example/{image_id",
         "https://c.example/ {image_id}",

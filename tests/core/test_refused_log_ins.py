@@ -113,6 +113,7 @@ def test_what_may_have_counted_as_a_wrong_password(error: ImsError, counts: bool
     world = World()
     failures = Failures(world.client.settings.credentials, token_store(), lambda: world.now)
     before = failures.lately()
+    assert before == FailedLogIns("", world.now + timedelta(minutes=16))
     sent = failures.one_unanswered(before)
     assert failures.after(error, before, sent) == (sent if counts else before)
 

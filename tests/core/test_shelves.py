@@ -32,6 +32,21 @@ def test_a_link_in_the_place_of_a_lock_is_not_followed(tmp_path: Path) -> None:
     assert not (tmp_path / "elsewhere").exists()
 
 
+class Lockless(Files):
+    """A file system without locks."""
+
+    def lock(self, name: str) -> int:
+        raise OSError("no locks available")
+
+
+def test_a_shelf_without_locks_does_not_keep_the_next_one_from_having_them(tmp_path: Path) -> None:
+    store, other = token_store(None, Lockless(tmp_path / "a"), Files(tmp_path / "b")), token_store(tmp_path / "b")
+    assert store.lock(WHO, "me")
+    assert not other.lock(WHO, "you")
+    store.unlock(WHO, "me")
+    assert other.lock(WHO, "you")
+
+
 def test_a_record_is_written_beside_its_place_under_a_name_that_is_swept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
