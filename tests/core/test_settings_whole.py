@@ -85,6 +85,7 @@ def test_everything_that_a_connection_can_say() -> None:
         cache_dir="/mnt",
     )
     assert understood({"timeout": 0.5}).timeout == 0.5
+    assert understood(host="ims.example/X//").ims_url == "https://ims.example/X"
     for schema in ("http", "HTTP", "https"):
         assert understood({"console_url": f"{schema}://c.example"}).console_url == f"{schema}://c.example"
     assert understood({"proxies": '  {"https": "proxy:1"} '}).proxies == {"https": "http://proxy:1"}
