@@ -30,9 +30,9 @@ def endpoint(service: str, region: str) -> str:
 
 def address(host: str | None, schema: str | None, port: int | None) -> str | None:
     """The address that a connection's host, schema and port make; None without a host."""
-    if not (host or "").strip():
+    address = (host or "").strip()
+    if not address:
         return None
-    address = host.strip() if host else ""
     if "://" not in address:
         address = f"{schema or 'https'}://{address}"
     before_path, slashes, rest = address.partition("://")

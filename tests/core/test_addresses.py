@@ -27,6 +27,7 @@ def test_an_address_has_a_host_and_a_port_and_a_user_only_in_front(url: str, is_
         ((" a ", None, None), "https://a"),
         (("a/b", "http", 80), "http://a:80/b"),
         (("https://a//b", "http", 80), "https://a:80//b"),
+        (("https://a/b://c", None, 80), "https://a:80/b://c"),
         (("a", "", 0), "https://a"),
     ],
 )

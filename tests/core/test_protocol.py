@@ -130,6 +130,12 @@ def test_the_documented_copy_is_read_with_any_good_status() -> None:
     }
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+def test_a_document_is_read_in_each_encoding_of_json(encoding: str) -> None:
+    body = json.dumps({"id": "ä", "status": "active"}, ensure_ascii=False).encode(encoding)
+    assert protocol.get_image(AT, "i1").read(Response(200, {}, body)).id == "ä"
+
+
 @pytest.mark.parametrize(("status", "good"), [(199, False), (200, True), (299, True), (300, False)])
 def test_good_answers_have_a_status_of_2xx(status: int, good: bool) -> None:
     call = protocol.delete_image(AT, "i1")
