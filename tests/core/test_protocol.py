@@ -130,6 +130,11 @@ def test_the_documented_copy_is_read_with_any_good_status() -> None:
     }
 
 
+def test_what_is_nested_too_deeply_is_said_to_be() -> None:
+    with pytest.raises(MalformedResponseError, match="nested too deeply"):
+        protocol.get_image(AT, "i1").read(Response(200, {}, b"[" * 100_000))
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
 def test_a_document_is_read_in_each_encoding_of_json(encoding: str) -> None:
     body = json.dumps({"id": "ä", "status": "active"}, ensure_ascii=False).encode(encoding)
