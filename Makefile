@@ -54,7 +54,7 @@ test-others: .venv/ready .venv-openstack/locked ## a real Keystone and Glance, a
 
 test-lowest: .venv-lowest/ready ## the tests on the oldest Airflow that is supported
 	$(PY_LOWEST) -m pytest -m "not newest"
-	$(PY_LOWEST) -m pytest -m "not newest" tests/real/test_chain.py tests/real/test_many.py -k "chain or twenty or four"
+	$(PY_LOWEST) -m pytest -m "not newest" tests/real/test_chain.py tests/real/test_many.py -k "chain or copies_deferred or sensors_in_worker or four"
 
 test-cluster: .venv-cluster/ready ## the services of docker/compose.yaml without Docker, and each of them lost: one image a copy
 	@$(PY_CLUSTER) -m tests.cluster
