@@ -219,7 +219,7 @@ def _advice(response: Response, refusal: Refusal, permission: str | None) -> str
         return _PERMISSION.replace("permission", f"permission `{permission}`") if permission else _PERMISSION
     if 300 <= response.status < 400:
         where = response.header("Location") or "another address"
-        return f"It redirects to {_shown(where.split('?')[0])}, which is not followed: check the connection's host."
+        return f"It redirects to {_shown(where.split('?')[0])}, which is not followed: check the address in the connection."
     if response.status == 401:
         return _PROJECT
     return _NO_SUCH if kind is NotFoundError else None
