@@ -218,8 +218,8 @@ def _advice(response: Response, refusal: Refusal, permission: str | None) -> str
     if kind is ForbiddenError:
         return _PERMISSION.replace("permission", f"permission `{permission}`") if permission else _PERMISSION
     if 300 <= response.status < 400:
-        where = _shown((response.header("Location") or "another address").split("?")[0])
-        return f"It redirects to {where}, which is not followed: check the address in the connection."
+        where = response.header("Location") or "another address"
+        return f"It redirects to {_shown(where.split('?')[0])}, which is not followed: check the connection's address."
     if response.status == 401:
         return _PROJECT
     return _NO_SUCH if kind is NotFoundError else None
