@@ -53,8 +53,8 @@ def test_the_asset_shows_who_makes_it_who_uses_it_and_which_image_it_is(
 ) -> None:
     page.set_viewport_size({"width": 1440, "height": 640})
     page.goto(f"{stack.url}/assets")
-    page.get_by_role("link", name="golden-ubuntu").click()
-    for name in ("publish_golden_image", "golden-ubuntu", "use_golden_image"):
+    page.get_by_role("link", name="golden-debian").click()
+    for name in ("publish_golden_image", "golden-debian", "use_golden_image"):
         expect(page.locator(".react-flow__node").filter(has_text=re.compile(f"{name}$"))).to_be_visible()
     page.locator(".codicon-folding-collapsed").first.click()
     told = page.locator(".view-lines").first

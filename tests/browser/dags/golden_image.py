@@ -9,7 +9,8 @@ from airflow.sdk import DAG, Asset, get_current_context, task
 
 from airflow_provider_ims.operators import CopyImageOperator
 
-golden = Asset(name="golden-ubuntu", uri="ims://eu-de/eu-de_images/golden-ubuntu")
+# A URI that no example has: under another name there, one of the two would not be active.
+golden = Asset(name="golden-debian", uri="ims://eu-de/eu-de_images/golden-debian")
 
 with DAG("publish_golden_image", schedule=None):
     CopyImageOperator(
