@@ -64,19 +64,18 @@ class LinkedOperator(BaseOperator):
 
     @contextmanager
     def _linked(self, hook: ImsBaseHook) -> Iterator[None]:
-        """Within, a process of the task works with this hook; in the end the links lead where its connection says."""
+        """Within, a process of the task works with this hook; in the end a link leads where its connection says."""
         self._tell_links()
         try:
             yield
         finally:
             if "client" in vars(hook):
-                page, told = hook.client.console(IMAGE), self.operator_extra_links
-                to_image = [ImageLink(page)] if IMAGE not in page else [x for x in told if isinstance(x, ImageLink)]
+                to_image = (each for each in self.operator_extra_links if isinstance(each, ImageLink))
                 self._tell_links(ConsoleLink(hook.client.console()), *to_image)
 
     def _link_image(self, page: str, image_id: str) -> None:
-        """``page``: the address of the image's page, where that is another one for each image."""
-        if IMAGE in page:
+        """``page``: the address of an image's page, with ``IMAGE`` in it where each has its own; blank: not known."""
+        if page:
             self._tell_links(ImageLink(page.replace(IMAGE, image_id)))
 
     def _tell_links(self, *links: BaseOperatorLink) -> None:

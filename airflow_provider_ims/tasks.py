@@ -124,19 +124,19 @@ def deadline(context: Context, task: Any) -> datetime:
 
 
 def defer_until_over(
-    operator: BaseOperator, ims_conn_id: str, watch: Watch, xcoms: Mapping[str, str] | None = None
+    operator: BaseOperator, ims_conn_id: str, watch: Watch, xcoms: dict[str, str] | None = None
 ) -> NoReturn:
     """Give the wait to the triggerer; raises ``JobTimeoutError`` where the deadline has passed.
 
     ``xcoms``: see ``JobTrigger``; the link to the image is added. ``execute_complete`` is given ``image_page``, where
-    the link would lead with ``{image_id}`` in it, and with an order its ``copy_key``.
+    the link is to lead with ``{image_id}`` in it, and with an order its ``copy_key``.
     """
     from airflow_provider_ims.links import IMAGE, ImageLink
     from airflow_provider_ims.triggers import SOONEST_RETURN, JobTrigger
 
     pause, now = watch.until_next_look(), watch.client.now()
     page = watch.client.console(IMAGE)
-    if xcoms is not None and IMAGE in page:
+    if xcoms is not None:
         xcoms = {**xcoms, ImageLink().xcom_key: page}
     trigger = JobTrigger(
         job_id=watch.job_id,
@@ -145,7 +145,7 @@ def defer_until_over(
         deadline=watch.deadline.isoformat(),
         first_pause=max(SOONEST_RETURN, pause) if watch.failures else None,
         order=asdict(watch.order) if watch.order else None,
-        xcoms=None if xcoms is None else dict(xcoms),
+        xcoms=xcoms,
     )
     until = f"{watch.deadline:%Y-%m-%d %H:%M} UTC"
     operator.log.info("Waiting in the triggerer for job %s until %s", watch.job_id, until)

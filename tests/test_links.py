@@ -6,7 +6,7 @@ import json
 from typing import Any, cast
 
 import pytest
-from airflow.sdk.exceptions import TaskDeferralTimeout
+from airflow.sdk.exceptions import TaskDeferralTimeout, TaskDeferred
 
 from airflow_provider_ims.errors import ConnectionLookUpError, JobFailedError
 from airflow_provider_ims.links import ConsoleLink, ImageLink
@@ -80,12 +80,22 @@ def test_a_log_in_that_fails_does_not_hide_the_console(ims_simulator: ImsSimulat
 
 def test_a_trigger_that_ends_the_task_is_given_the_page(page: str) -> None:
     _, kwargs = run_task(waiting(end_in_triggerer=True, poll_interval=0.1)).trigger or ("", {})
-    assert kwargs["xcoms"] == {"image_id": "{image_id}", ImageLink().xcom_key: f"{page}#/image/{{image_id}}"}
+    assert kwargs["xcoms"][ImageLink().xcom_key] == f"{page}#/image/{{image_id}}"
 
 
-def test_unless_the_connection_says_where_images_are_both_lead_to_the_console(ims_simulator: ImsSimulator) -> None:
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_unless_the_connection_says_where_images_are_both_lead_to_the_console(
+    ims_simulator: ImsSimulator, deferrable: bool
+) -> None:
     root = "https://console.otc.t-systems.com/"
-    assert run_task(waiting()).links == {"IMS console": root, "Image": root}
+    assert run_task(waiting(deferrable=deferrable)).links == {"IMS console": root, "Image": root}
+
+
+def test_while_there_is_no_image_none_is_linked(ims_simulator: ImsSimulator) -> None:
+    task, context = waiting(), cast(Any, {"ti": TaskInstance(), "dag_run": DagRun()})
+    with pytest.raises(TaskDeferred):
+        task.execute(context)
+    assert links_of(task) == {"IMS console": "https://console.otc.t-systems.com/"}
 
 
 def test_links_of_others_are_left_alone(ims_simulator: ImsSimulator) -> None:
@@ -99,4 +109,4 @@ def test_links_of_others_are_left_alone(ims_simulator: ImsSimulator) -> None:
         operator_extra_links = (*CopyImageOperator.operator_extra_links, Link())
 
     run = run_task(Mine(task_id="copy", image_id=operator().image_id, name="golden"))
-    assert list(run.links) == ["IMS console", "Image", "Runbook"]
+    assert list(run.links) == ["IMS console", "Runbook"]
