@@ -79,8 +79,12 @@ def test_a_log_in_that_fails_does_not_hide_the_console(ims_simulator: ImsSimulat
 
 
 def test_a_trigger_that_ends_the_task_is_given_the_page(page: str) -> None:
-    _, kwargs = run_task(waiting(end_in_triggerer=True, poll_interval=0.1)).trigger or ("", {})
-    assert kwargs["xcoms"][ImageLink().xcom_key] == f"{page}#/image/{{image_id}}"
+    run = run_task(waiting(end_in_triggerer=True, poll_interval=0.1))
+    assert (run.trigger or ("", {}))[1]["xcoms"] == {
+        "image_id": "{image_id}",
+        "return_value": run.returned,
+        ImageLink().xcom_key: f"{page}#/image/{{image_id}}",
+    }
 
 
 @pytest.mark.parametrize("deferrable", [True, False])
