@@ -17,7 +17,7 @@ DAG = "copy_image_by_hand"
 
 @pytest.fixture
 def form(page: Any, stack: Stack) -> Any:
-    stack.api.wait_for(f"the DAG {DAG}", lambda: stack.api.has_dag(DAG), 60)
+    stack.api.wait_for(f"the DAG {DAG}", lambda: stack.api.has_dag(DAG))
     page.goto(f"{stack.url}/dags/{DAG}")
     page.get_by_role("button", name="Trigger").first.click()
     form = page.get_by_role("dialog")

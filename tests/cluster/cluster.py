@@ -139,7 +139,7 @@ class Cluster(Running):
             self._begin(host)
         password = (self._home / "secrets" / "admin_password").read_text()
         self.api = AirflowApi(f"http://127.0.0.1:{self._ports['api-server']}", USER, password, self.keep_up)
-        self.api.wait_for("a healthy Airflow", self.api.healthy, 180)
+        self.api.wait_for("a healthy Airflow", self.api.healthy)
 
     @property
     def hosts(self) -> list[str]:

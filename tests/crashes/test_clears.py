@@ -34,7 +34,7 @@ def wait_for_state(run: Run, state: str, try_number: int = 1) -> None:
         task = run.task("copy_image")
         return (task["state"], task["try_number"]) == (state, try_number)
 
-    run.api.wait_for(f"the copy's task to be {state}", reached, 90)
+    run.api.wait_for(f"the copy's task to be {state}", reached)
 
 
 def test_a_retry_leaves_max_tries_alone(stack: Stack) -> None:
@@ -96,17 +96,17 @@ def wait_for_retries(stack: Stack, retries: int) -> None:
     def are_known() -> bool:
         return bool(stack.api.get("/dags/clearing_deferred/tasks/copy_image")["retries"] == retries)
 
-    stack.api.wait_for(f"{retries} retries", are_known, 60)
+    stack.api.wait_for(f"{retries} retries", are_known)
 
 
 def test_whoever_marks_a_deferred_task_failed_is_told_the_copy_key_and_the_job(stack: Stack) -> None:
     with one_copy(stack, "marked", copy_seconds=60.0) as (cloud, run):
         wait_for_copies(run, cloud, 1)
         wait_for_state(run, "deferred")
-        stack.api.wait_for("a look from the triggerer", lambda: cloud.counters["GET job"] >= 2, 60)
+        stack.api.wait_for("a look from the triggerer", lambda: cloud.counters["GET job"] >= 2)
         run.mark_failed("copy_image")
         told = re.compile(rf"does not wait any more\. Copy key 'clearing_deferred/.*'.*, job {cloud.jobs[0].id}\.")
-        stack.api.wait_for("word from the trigger", lambda: bool(told.search(run.log("copy_image"))), 60)
+        stack.api.wait_for("word from the trigger", lambda: bool(told.search(run.log("copy_image"))))
         assert cloud.counters["copies_accepted"] == 1
 
 
@@ -128,10 +128,10 @@ def test_the_event_of_an_earlier_clearing_is_not_taken_for_ones_own(stack: Stack
         wait_for_copies(run, cloud, 1)
         with halted_triggers(stack):
             wait_for_state(run, "deferred")
-            stack.api.wait_for("the triggerer", lambda: bool(run.task("copy_image")["triggerer_job"]), 30)
+            stack.api.wait_for("the triggerer", lambda: bool(run.task("copy_image")["triggerer_job"]))
             run.clear("copy_image")
             wait_for_copies(run, cloud, 2)
             wait_for_state(run, "deferred", try_number=2)
-            stack.api.wait_for("the triggerer", lambda: bool(run.task("copy_image")["triggerer_job"]), 30)
+            stack.api.wait_for("the triggerer", lambda: bool(run.task("copy_image")["triggerer_job"]))
         wait_for_state(run, "success", try_number=2)
         assert run.xcom("copy_image", "image_id") == cloud.copies()[1]["id"]

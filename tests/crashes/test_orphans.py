@@ -17,7 +17,7 @@ def test_a_death_on_either_side_of_a_wait_for_a_slot_leaves_one_image(stack: Sta
     deaths = ["nothing", *FOUND_NO_SLOT, *SENT_AGAIN]
     with lagging_cloud(stack, "full", concurrent_copies=0) as cloud:
         sweep = Sweep(stack, "full", deaths)
-        stack.api.wait_for("a request for each copy", lambda: asked_for(cloud) >= set(deaths) - {FOUND_NO_SLOT[0]}, 120)
+        stack.api.wait_for("a request for each copy", lambda: asked_for(cloud) >= set(deaths) - {FOUND_NO_SLOT[0]})
         cloud.change(concurrent_copies=200)
         sweep.check(cloud)
         sweep.check_deaths("nothing")

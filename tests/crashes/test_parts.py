@@ -28,7 +28,7 @@ def test_a_part_that_dies_three_times_leaves_one_image_each(stack: Stack, part: 
     with lagging_cloud(stack, conn_id, copy_seconds=10.0) as cloud:
         sweep = Sweep(stack, conn_id, TWELVE)
         for moment, has_come in moments(sweep, cloud).items():
-            stack.api.wait_for(moment, has_come, 120)
+            stack.api.wait_for(moment, has_come)
             stack.kill(part, alone)
             stack.begin(part)
         sweep.check(cloud)

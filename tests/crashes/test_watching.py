@@ -28,7 +28,7 @@ def test_no_image_is_lost_and_none_is_copied_twice(stack: Stack) -> None:
         published.append(publish(stack, f"watched-{restart}-while-down"))
         seen = looks(stack)
         stack.begin("triggerer")
-        stack.api.wait_for("the next look", lambda before=seen: looks(stack) > before, 120)  # type: ignore[misc]
+        stack.api.wait_for("the next look", lambda before=seen: looks(stack) > before)  # type: ignore[misc]
     stack.api.wait_for("a copy of each", lambda: set(copies_by_source(stack)) >= set(published), 300)
     wait_until_quiet(stack)
     assert copies_by_source(stack) == Counter(published)

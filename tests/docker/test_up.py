@@ -40,7 +40,7 @@ def test_the_user_interface_is_there(up: Up) -> None:
 def test_pool_and_example_dags_are_ready(up: Up) -> None:
     pool = up.api.get("/pools/ims_copies")
     assert (pool["slots"], pool["include_deferred"]) == (5, True)
-    up.api.wait_for("the example DAGs", lambda: up.api.get("/dags")["total_entries"] == 5, 120)
+    up.api.wait_for("the example DAGs", lambda: up.api.get("/dags")["total_entries"] == 5)
     assert up.api.get("/importErrors")["total_entries"] == 0
 
 
@@ -61,7 +61,7 @@ def test_a_copy_is_made_by_worker_and_triggerer(up: Up) -> None:
     up.api.call("PATCH", "/dags/copy_image_by_hand", json={"is_paused": False})
     run = up.api.post("/dags/copy_image_by_hand/dagRuns", {"logical_date": None, "conf": {}})["dag_run_id"]
     path = f"/dags/copy_image_by_hand/dagRuns/{run}"
-    up.api.wait_for("the copy", lambda: up.api.get(path)["state"] in ("success", "failed"), 300)
+    up.api.wait_for("the copy", lambda: up.api.get(path)["state"] in ("success", "failed"))
     assert up.api.get(path)["state"] == "success"
     logs = up.api.get(f"{path}/taskInstances/copy_image/logs/1")
     assert re.search("copy.key", json.dumps(logs))
@@ -132,7 +132,7 @@ def test_who_dies_is_started_again(up: Up) -> None:
     def restarted() -> bool:
         return all(found["State"]["StartedAt"] > before[found["Id"]] for found in up.containers("triggerer"))
 
-    up.api.wait_for("another start of the triggerers", restarted, 60)
+    up.api.wait_for("another start of the triggerers", restarted)
     up.wait_until_healthy("triggerer")
 
 

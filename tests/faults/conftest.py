@@ -1,9 +1,13 @@
-"""All plays of a run are played side by side, for most of their time is waiting; and the table that they make."""
+"""All plays of a run are played side by side, for most of their time is waiting; and the table that they make.
+
+All are over before the first is judged: between tests pytest writes to the environment, and who reads that in another
+thread meanwhile may fail.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
@@ -11,7 +15,7 @@ import pytest
 from tests.faults.playing import Play, outcome
 from tests.faults.table import Seen, plays, render
 
-AT_ONCE = 12
+AT_ONCE = 32
 FILE = Path(__file__).parent.parent / "FAULTS.md"
 _SEEN = pytest.StashKey[Seen]()
 
@@ -34,7 +38,7 @@ def seen(pytestconfig: pytest.Config) -> Seen:
 def played(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Mapping[Play, Future[str]]]:
-    """What each play of this run comes to, or will."""
+    """What each play of this run has come to."""
     from airflow_provider_ims.hooks.connection import token_store
 
     found = [item.callspec.params for item in request.session.items if hasattr(item, "callspec")]
@@ -45,6 +49,10 @@ def played(
         for name in ("NO_PROXY", "no_proxy"):
             patch.setenv(name, "*")
         token_store.cache_clear()
-        yield {play: pool.submit(outcome, play) for play in wanted}
-        pool.shutdown(cancel_futures=True)
+        futures = {play: pool.submit(outcome, play) for play in wanted}
+        try:
+            wait(futures.values())
+        finally:
+            pool.shutdown(cancel_futures=True)
+        yield futures
         token_store.cache_clear()

@@ -22,7 +22,7 @@ def test_a_copy_on_a_real_airflow(keystone: Keystone, account: Account, user: Us
         fields = {"connection_id": "ims_keystone", "extra": json.dumps(connection.pop("extra"))}
         stack.api.post("/connections", connection | fields)
         run = stack.api.start("copies_and_sensors_deferred", {"ims_conn_id": "ims_keystone"})
-        stack.api.wait_for("a look at the job", lambda: bool(looks(stack)), 90)
+        stack.api.wait_for("a look at the job", lambda: bool(looks(stack)))
         keystone.revoke(looks(stack)[0])
         run.wait(180)
         assert run.state == "success", run.log("wait_for_copy", map_index=0)

@@ -12,6 +12,8 @@ import requests
 from tests.real.processes import StackError, pause
 
 OVER = frozenset({"success", "failed"})
+LONG = 400.0
+"""Seconds after which what has not come will not come, however busy the machine."""
 
 
 class Service:
@@ -26,7 +28,7 @@ class Service:
     def ask(self, method: str, path: str, **arguments: Any) -> Any:
         """Send one request and return the JSON of the answer; whatever else comes is a ``StackError``."""
         try:
-            response = self.session.request(method, self.url + path, timeout=30, **arguments)
+            response = self.session.request(method, self.url + path, timeout=60, **arguments)
         except requests.RequestException as error:
             pause(0.5)
             self.check()
@@ -67,13 +69,13 @@ class AirflowApi(Service):
     def healthy(self) -> bool:
         """Whether the api-server answers and knows of a living scheduler, triggerer and dag-processor."""
         try:
-            answer = self.session.get(f"{self.url}/api/v2/monitor/health", timeout=30).json()
+            answer = self.session.get(f"{self.url}/api/v2/monitor/health", timeout=60).json()
         except (requests.ConnectionError, requests.Timeout, requests.JSONDecodeError):
             return False
         parts = ("metadatabase", "scheduler", "triggerer", "dag_processor")
         return all((answer.get(part) or {}).get("status") == "healthy" for part in parts)
 
-    def wait_for(self, what: str, happened: Callable[[], bool], seconds: float) -> None:
+    def wait_for(self, what: str, happened: Callable[[], bool], seconds: float = LONG) -> None:
         """Wait until it happened, else raise ``StackError``."""
         until = time.monotonic() + seconds
         while not happened():
@@ -90,11 +92,11 @@ class AirflowApi(Service):
 
     def start(self, dag_id: str, conf: dict[str, Any] | None = None) -> Run:
         """Trigger a DAG as soon as it is there."""
-        self.wait_for(f"the DAG {dag_id}", lambda: self.has_dag(dag_id), 60)
+        self.wait_for(f"the DAG {dag_id}", lambda: self.has_dag(dag_id))
         started = self.post(f"/dags/{dag_id}/dagRuns", {"logical_date": None, "conf": conf or {}})
         return Run(self, dag_id, started["dag_run_id"])
 
-    def run(self, dag_id: str, conf: dict[str, Any] | None = None, seconds: float = 180) -> Run:
+    def run(self, dag_id: str, conf: dict[str, Any] | None = None, seconds: float = LONG) -> Run:
         """Trigger a DAG and wait for its end."""
         return self.start(dag_id, conf).wait(seconds)
 
@@ -129,7 +131,7 @@ class Run:
                 break
         return sorted(found, key=lambda task: (task["start_date"] or "9", task["task_id"], task["map_index"]))
 
-    def wait(self, seconds: float = 180) -> Run:
+    def wait(self, seconds: float = LONG) -> Run:
         """Wait for the end of the run."""
         self.api.wait_for(f"the end of {self.dag_id}", lambda: self.state in OVER, seconds)
         return self

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.real.processes import Part, Running, StackError, free_port, kill, pause, stop
-from tests.real.rest import AirflowApi, Service
+from tests.real.rest import LONG, AirflowApi, Service
 
 PROJECT = Path(__file__).parents[2]
 USER = "admin"
@@ -123,7 +123,7 @@ class Stack(Running):
         found = self.simulator.connection
         return found | {"connection_id": "ims_default", "port": 0, "extra": json.dumps(found["extra"])}
 
-    def airflow(self, *arguments: str, seconds: float = 60) -> str:
+    def airflow(self, *arguments: str, seconds: float = LONG) -> str:
         """Run an ``airflow`` command to its end and return what it wrote; raise ``StackError`` if it fails."""
         command = self._begin(f"airflow-{'-'.join(arguments[:2])}", "-m", "airflow", *arguments)
         try:
@@ -147,7 +147,7 @@ class Stack(Running):
         for name in AIRFLOW_PARTS:
             self.begin(name)
         self.simulator = Simulator(simulator)
-        self.api.wait_for("a healthy Airflow", self.api.healthy, 120)
+        self.api.wait_for("a healthy Airflow", self.api.healthy)
         self.api.post("/connections", self.rest_connection)
         self.api.post("/pools", POOL)
 

@@ -40,7 +40,7 @@ def test_the_nightly_image_is_announced(stack: Stack) -> None:
     run = stack.api.run("nightly_golden_image")
     assert run.state == "success", run.log("wait_for_copy")
     image_id = run.xcom("wait_for_copy")
-    stack.api.wait_for("its announcement", lambda: image_id in told(stack, "announce_golden_image", "announce"), 120)
+    stack.api.wait_for("its announcement", lambda: image_id in told(stack, "announce_golden_image", "announce"))
     assert stack.api.get("/variables/golden_image_id")["value"] == image_id
 
 
@@ -52,7 +52,7 @@ def test_a_restart_repeats_nothing_that_was_confirmed(stack: Stack) -> None:
         found = stack.api.get("/assets/events", limit=100, order_by="-timestamp")["asset_events"]
         return sum((event["extra"].get("payload") or {}).get("image_id") == source for event in found)
 
-    stack.api.wait_for("its event", lambda: events() > 0, 60)
+    stack.api.wait_for("its event", lambda: events() > 0)
     pause(10)  # Airflow confirms it within seconds
     stack.kill("triggerer")
     seen = looks(stack)

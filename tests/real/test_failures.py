@@ -44,7 +44,7 @@ def test_a_wrong_password_is_sent_once(stack: Stack, copies: int) -> None:
     images = [numbered_image(number) for number in range(1, copies + 1)]
     conn_id = f"ims_wrong_{copies}"
     with cloud_of_its_own(stack, conn_id, wrong_password="not-the-password") as cloud:
-        run = stack.api.run("copies_deferred", {"image_ids": images, "ims_conn_id": conn_id}, seconds=400)
+        run = stack.api.run("copies_deferred", {"image_ids": images, "ims_conn_id": conn_id})
         for index in range(copies):
             log = failed_once(run, map_index=index)
             assert "LoginRefusedError" in log
@@ -57,7 +57,7 @@ def test_a_wrong_password_is_sent_once(stack: Stack, copies: int) -> None:
 def test_a_cloud_that_dies_in_mid_wait_is_named_at_the_deadline(stack: Stack) -> None:
     with cloud_of_its_own(stack, "ims_dying", copy_seconds=3600.0) as cloud:
         run = stack.api.start("copies_impatient", {"image_ids": [PLAIN_IMAGE], "ims_conn_id": "ims_dying"})
-        stack.api.wait_for("a look from the triggerer", lambda: cloud.counters["GET job"] >= 2, 60)
+        stack.api.wait_for("a look from the triggerer", lambda: cloud.counters["GET job"] >= 2)
     log = failed_once(run.wait(), map_index=0)
     assert "JobTimeoutError: Job" in log
     assert "The last look failed: No connection to http://127.0.0.1" in log
@@ -76,7 +76,7 @@ def test_a_job_that_fails_shows_its_code_and_reason(stack: Stack) -> None:
 def test_a_job_that_the_cloud_broke_is_tried_again(stack: Stack) -> None:
     with cloud_of_its_own(stack, "ims_breaking", copy_seconds=1.0, fail_code="IMG.0014") as cloud:
         run = stack.api.start("copies_deferred", {"image_ids": [PLAIN_IMAGE], "ims_conn_id": "ims_breaking"})
-        stack.api.wait_for("the first copy", lambda: bool(cloud.counters["copies_accepted"]), 60)
+        stack.api.wait_for("the first copy", lambda: bool(cloud.counters["copies_accepted"]))
         cloud.change(fail_code="")
         assert run.wait().state == "success"
         (task,) = (each for each in run.tasks if each["task_id"] == "copy_image")

@@ -80,7 +80,7 @@ def test_tasks_and_triggers_of_all_hosts_share(stack: Stack, tmp_path: Path, kin
     extra = {"token_cache": "variable"} if kind == "variable" else {"token_cache_dir": str(tmp_path / "mounted")}
     homes, conn_id, before = [str(tmp_path / str(number)) for number in range(HOSTS)], f"ims_{kind}", variables(stack)
     with cloud_of_its_own(stack, conn_id, extra=extra, copy_seconds=15.0, password=f"canary-{kind}-5b1e") as cloud:
-        run = stack.api.run("hosts", {"homes": homes, "ims_conn_id": conn_id}, seconds=300)
+        run = stack.api.run("hosts", {"homes": homes, "ims_conn_id": conn_id})
         logs = [run.log(each["task_id"], map_index=each["map_index"]) for each in run.tasks]
         assert run.state == "success", logs
         log_ins = cloud.counters["POST log_in"]

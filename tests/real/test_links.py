@@ -23,7 +23,7 @@ def test_mapped_copies_lead_to_the_console_and_then_each_to_its_image(stack: Sta
     with cloud_of_its_own(stack, conn_id, extra=EXTRA, copy_seconds=20.0) as cloud:
         page = console(cloud.settings.project_id)
         run = stack.api.start(dag_id, {"image_ids": IMAGES, "ims_conn_id": conn_id})
-        stack.api.wait_for("a deferred copy", lambda: "deferred" in [task["state"] for task in run.tasks], 60)
+        stack.api.wait_for("a deferred copy", lambda: "deferred" in [task["state"] for task in run.tasks])
         waiting = next(task for task in run.tasks if task["state"] == "deferred")
         assert run.links("copy_image", waiting["map_index"]) == {"IMS console": page, "Image": None}
         assert run.wait().state == "success", run.log("copy_image", map_index=0)
@@ -54,7 +54,7 @@ def test_a_copy_that_was_tried_again_leads_to_its_image(stack: Stack) -> None:
     with cloud_of_its_own(stack, "ims_relinked", extra=EXTRA, copy_seconds=1.0, fail_code="IMG.0014") as cloud:
         page = console(cloud.settings.project_id)
         run = stack.api.start("copies_deferred", {"image_ids": IMAGES[:1], "ims_conn_id": "ims_relinked"})
-        stack.api.wait_for("the first copy", lambda: bool(cloud.counters["copies_accepted"]), 60)
+        stack.api.wait_for("the first copy", lambda: bool(cloud.counters["copies_accepted"]))
         cloud.change(fail_code="")
         assert run.wait().task("copy_image", 0)["try_number"] == 2
     image_id = run.xcom("copy_image", "image_id", 0)

@@ -17,7 +17,7 @@ ROOMY: dict[str, Any] = {"quota": 100, "concurrent_copies": 100, "copy_seconds":
 @pytest.mark.parametrize("dag_id", ["copies_deferred", "copies_and_sensors_deferred", "copies_and_sensors_in_worker"])
 def test_twenty_copies_log_in_once(stack: Stack, dag_id: str) -> None:
     with cloud_of_its_own(stack, f"ims_{dag_id}", **ROOMY) as cloud:
-        run = stack.api.run(dag_id, {"image_ids": TWENTY, "ims_conn_id": f"ims_{dag_id}"}, seconds=400)
+        run = stack.api.run(dag_id, {"image_ids": TWENTY, "ims_conn_id": f"ims_{dag_id}"})
         states = {f"{task['task_id']}[{task['map_index']}]": task["state"] for task in run.tasks}
         assert set(states.values()) == {"success"}, states
         assert len(states) == (41 if "sensors" in dag_id else 21)
@@ -56,7 +56,7 @@ def test_the_example_finds_its_source_by_name_each_night(stack: Stack, suffix: s
 @pytest.mark.parametrize("suffix", ["", "_in_worker"])
 def test_the_example_keeps_within_the_tenants_limit_of_five(stack: Stack, suffix: str) -> None:
     stack.simulator.control("settings", quota=200)
-    run = stack.api.run(f"reencrypt_images{suffix}", {"image_ids": TWENTY}, seconds=400)
+    run = stack.api.run(f"reencrypt_images{suffix}", {"image_ids": TWENTY})
     assert run.state == "success", run.log("copy_image", map_index=0)
     made = {run.xcom("copy_image", "image_id", index) for index in range(20)}
     assert {image_in(stack, image_id)["status"] for image_id in made} == {"active"}

@@ -35,7 +35,7 @@ def test_neither_secret_nor_token_lies_anywhere_in_the_clear(stack: Stack, auth:
     with cloud_of_its_own(stack, conn_id, auth=auth, copy_seconds=15.0, **canaries) as cloud:
         rows = len(trigger_rows(stack.home))
         run = stack.api.start("copies_and_sensors_deferred", {"image_ids": [PLAIN_IMAGE], "ims_conn_id": conn_id})
-        stack.api.wait_for("the deferral", lambda: len(trigger_rows(stack.home)) > rows, 60)
+        stack.api.wait_for("the deferral", lambda: len(trigger_rows(stack.home)) > rows)
         secrets = [*canaries.values(), *cloud.state.tokens]
         assert len(cloud.state.tokens) == tokens
         assert files_with(secrets, stack.home) == []

@@ -13,8 +13,8 @@ def looks(stack: Stack) -> int:
 
 def wait_for_first_look(stack: Stack) -> None:
     """Wait until what is published from now on is news."""
-    stack.api.wait_for("the DAG", lambda: stack.api.has_dag("copies_of_watched"), 60)
-    stack.api.wait_for("a look", lambda: looks(stack) > 4, 120)
+    stack.api.wait_for("the DAG", lambda: stack.api.has_dag("copies_of_watched"))
+    stack.api.wait_for("a look", lambda: looks(stack) > 4)
 
 
 def publish(stack: Stack, name: str) -> str:
