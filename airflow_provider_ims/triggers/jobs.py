@@ -102,7 +102,7 @@ class JobTrigger(BaseTrigger):
         await self.get_hook().sleep(SOONEST_RETURN if self.first_pause is None else self.first_pause)
         try:
             check_version(f"The wait for job {self.job_id}", self.version, DEFERRAL)
-            made = await self._wait()
+            made = await asyncio.create_task(self._wait())  # outside the greenlets that Airflow has a trigger run in
         except ImsError as error:
             event = {"status": "error", **error.to_event()}
         else:

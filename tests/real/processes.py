@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -23,6 +24,9 @@ import psutil
 
 STOP_WITHIN = 6.0
 """Seconds that all processes together have for an orderly end before they are killed (a scheduler waits for tasks)."""
+
+NOT_EPHEMERAL = range(20_000, 32_000)
+"""Ports that neither Linux nor macOS chooses by itself."""
 
 _noted: list[int] = []
 
@@ -55,15 +59,17 @@ def pause(seconds: float) -> None:
         raise InterruptedBySignal(_noted[0])
 
 
-def free_port(wished: int = 0) -> int:
-    """A TCP port of the loopback that nobody listens on now: the wished one if it can be had."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", wished))
-        except OSError:
-            probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def free_port(wished: int | None = None) -> int:
+    """A TCP port of the loopback that nobody listens on now: the wished one if it can be had.
+
+    Not one of those that systems give to outgoing connections, or it might be taken by one until it is used.
+    """
+    for port in filter(None, (wished, *secrets.SystemRandom().sample(NOT_EPHEMERAL, 50))):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise StackError("Of 50 ports of the loopback each is in use.")
 
 
 def exit_status(work: Callable[[], int]) -> int:

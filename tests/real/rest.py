@@ -15,6 +15,9 @@ OVER = frozenset({"success", "failed"})
 LONG = 400.0
 """Seconds after which what has not come will not come, however busy the machine."""
 
+LOCKED_AT_MOST = 5
+"""Times that a request is sent again."""
+
 
 class Service:
     """A web service that one of our processes offers. ``check`` raises when one of them has died."""
@@ -46,20 +49,24 @@ class AirflowApi(Service):
         self._login = {"username": user, "password": password}
 
     def call(self, method: str, path: str, **arguments: Any) -> Any:
-        """Send one request below ``/api/v2``."""
+        """Send one request below ``/api/v2``; again where Airflow fails: its SQLite was locked, and nothing done."""
+        for _ in range(LOCKED_AT_MOST):
+            try:
+                return self._call(method, path, **arguments)
+            except StackError as error:
+                if "HTTP 500" not in str(error):
+                    raise
+            pause(2)
+        return self._call(method, path, **arguments)
+
+    def _call(self, method: str, path: str, **arguments: Any) -> Any:
         if "Authorization" not in self.session.headers:
             token = self.ask("POST", "/auth/token", json=self._login)["access_token"]
             self.session.headers["Authorization"] = f"Bearer {token}"
         return self.ask(method, f"/api/v2{path}", **arguments)
 
     def get(self, path: str, **params: Any) -> Any:
-        """``GET`` with these query parameters; once more where Airflow fails: its SQLite may be locked."""
-        try:
-            return self.call("GET", path, params=params)
-        except StackError as error:
-            if "HTTP 500" not in str(error):
-                raise
-        pause(2)
+        """``GET`` with these query parameters."""
         return self.call("GET", path, params=params)
 
     def post(self, path: str, document: Any) -> Any:
