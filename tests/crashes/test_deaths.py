@@ -11,7 +11,7 @@ AFTER_THE_COPY = around("begin", "copy", "write of notes 2", "job", "defer")
 LOG_IN = around("begin", "log-in")
 RESUMED = around("end", "push of image_id", "write of notes")
 RESUMED += around("end", "push of return_value", "success")
-LINKS = around("begin", "push of _link_ConsoleLink", "push of _link_ImageLink")
+LINKS = around("begin", "push of _link_ConsoleLink") + around("end", "push of _link_ImageLink")
 POINTS = BEFORE_THE_COPY + AFTER_THE_COPY + LINKS + RESUMED
 
 AFTER_A_LOST_REPLY = (
