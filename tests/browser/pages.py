@@ -36,7 +36,7 @@ LOOKS = {
     "locale": "en-US",
     "timezone_id": "UTC",
 }
-PATIENCE = 20_000
+PATIENCE = 120_000
 """Milliseconds for which a page may be busy before a test fails."""
 
 
