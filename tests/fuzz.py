@@ -6,6 +6,7 @@ ends it with a status other than 0, and what was answered lies in ``build/fuzz``
 
 from __future__ import annotations
 
+import logging
 import sys
 from pathlib import Path
 
@@ -52,6 +53,7 @@ def seed(corpus: Path) -> None:
 
 def main() -> None:
     """Fuzz for so many seconds."""
+    logging.getLogger("airflow_provider_ims").addHandler(logging.NullHandler())  # or each warning is printed
     corpus = FOLDER / "corpus"
     seed(corpus)
     options = [f"-max_total_time={int(sys.argv[1])}", f"-max_len={LONGEST_INPUT}", "-timeout=10", "-rss_limit_mb=1024"]
