@@ -194,7 +194,6 @@ def _environment(home: Path, url: str, parallelism: int) -> dict[str, str]:
         "API__SECRET_KEY": secrets.token_urlsafe(32),
         "API_AUTH__JWT_SECRET": secrets.token_urlsafe(64),
         "DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(bundles),
-        "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}?timeout=60",  # for a lock, of a busy machine
         "SCHEDULER__USE_JOB_SCHEDULE": False,  # a run begins when somebody starts it
         "USAGE_DATA_COLLECTION__ENABLED": False,
     }
