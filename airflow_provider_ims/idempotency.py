@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from airflow_provider_ims.errors import CopyConflictError
@@ -48,6 +49,16 @@ def _hash(text: str, length: int) -> str:
     return base64.b32encode(hashlib.sha256(text.encode()).digest()).decode().lower()[:length]
 
 
+@lru_cache(maxsize=256)
+def _stem_and_clearing(key: str, image_id: str) -> tuple[str, str | None]:
+    """Kept, because one look compares it with each image of the project."""
+    task, clearing = key, None
+    if parts := _KEY_OF_A_TASK.fullmatch(key):
+        task, number, started = parts.groups()
+        clearing = f"{number}t{_hash(started, 6)}"
+    return "ims" + _hash(f"{image_id.lower()} {task}", 20), clearing
+
+
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
     """The first word of a copy's description, letters and digits alone: ``ims``, 20 of ``a-z2-7``, ``c1t...``, ``a2``.
@@ -63,11 +74,7 @@ class Fingerprint:
     @classmethod
     def of(cls, key: str, image_id: str, attempt: int = 0) -> Fingerprint:
         """That of a copy key and a source image; ``attempt``: how many jobs of the copy have ended with FAIL."""
-        task, clearing = key, None
-        if parts := _KEY_OF_A_TASK.fullmatch(key):
-            task, number, started = parts.groups()
-            clearing = f"{number}t{_hash(started, 6)}"
-        return cls("ims" + _hash(f"{image_id.lower()} {task}", 20), clearing, attempt)
+        return cls(*_stem_and_clearing(key, image_id), attempt)
 
     @classmethod
     def read(cls, description: str | None) -> Fingerprint | None:
@@ -119,7 +126,7 @@ class Order:
     def is_mine(self, image: Image) -> bool:
         """Whether this image was made for this order, by whichever try or run."""
         found = Fingerprint.read(image.description)
-        mine = self.fingerprint if found else None  # not hashed for each image of the project
+        mine = self.fingerprint if found else None
         if not mine or not found or (found.stem, found.clearing) != (mine.stem, mine.clearing):
             return False
         return self._is_from_source(image) and not (found.attempt < mine.attempt and self._is_leftover(image))

@@ -73,7 +73,7 @@ class LinkedOperator(BaseOperator):
                 to_image = (each for each in self.operator_extra_links if isinstance(each, ImageLink))
                 self._tell_links(ConsoleLink(hook.client.console()), *to_image)
 
-    def _link_image(self, page: str, image_id: str) -> None:
+    def link_image(self, page: str, image_id: str) -> None:
         """``page``: the address of an image's page, with ``IMAGE`` in it where each has its own; blank: not known."""
         if page:
             self._tell_links(ImageLink(page.replace(IMAGE, image_id)))

@@ -224,7 +224,7 @@ class CopyImageOperator(LinkedOperator):
                 known = account(order.key if order.marked else None, job_id)
                 self.log.info("%s", known)
                 watch = Watch(hook.client, job_id, self.poll_interval, last_look, submission.order)
-                made = self._wait(hook, watch) if self.wait_for_completion else None
+                made = self._wait(context, hook, watch) if self.wait_for_completion else None
                 self._succeed(context, made, hook.client.console(IMAGE))
             return job_id
 
@@ -263,19 +263,20 @@ class CopyImageOperator(LinkedOperator):
             marked=self.fingerprint,
         )
 
-    def _wait(self, hook: ImsBaseHook, watch: Watch) -> Mapping[str, Any]:
+    def _wait(self, context: Context, hook: ImsBaseHook, watch: Watch) -> Mapping[str, Any]:
         hook.patience = 0  # what fails for a moment, the next look repeats
         image = hook.perform(watch.look() if self.deferrable else watch.wait())
         if image:
             return watch.made(image)
-        xcoms = {"image_id": IMAGE} | ({"return_value": watch.job_id} if self.do_xcom_push else {})
-        defer_until_over(self, self.ims_conn_id, watch, xcoms if self.end_in_triggerer else None)
+        if self.end_in_triggerer and self.do_xcom_push:  # the triggerer pays several times as much for an XCom
+            context["ti"].xcom_push(key="return_value", value=watch.job_id)
+        defer_until_over(self, self.ims_conn_id, watch, {"image_id": IMAGE} if self.end_in_triggerer else None)
 
     def _succeed(self, context: Context, made: Mapping[str, Any] | None, image_page: str) -> None:
         if made:
             self._known["image_id"] = image_id = made["image_id"]
             context["ti"].xcom_push(key="image_id", value=image_id)
-            self._link_image(image_page, image_id)
+            self.link_image(image_page, image_id)
             tell_assets(self, context, made)
         try:
             succeeded(context).write(key=self._known["key"])

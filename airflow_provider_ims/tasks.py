@@ -19,6 +19,7 @@ from airflow_provider_ims.versions import DEFERRAL, INSTALL, check_version
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from airflow_provider_ims.links import LinkedOperator
     from airflow_provider_ims.waiting import Watch
 
 DEFERRAL_MARGIN = timedelta(minutes=5)
@@ -124,7 +125,7 @@ def deadline(context: Context, task: Any) -> datetime:
 
 
 def defer_until_over(
-    operator: BaseOperator, ims_conn_id: str, watch: Watch, xcoms: dict[str, str] | None = None
+    operator: LinkedOperator, ims_conn_id: str, watch: Watch, xcoms: dict[str, str] | None = None
 ) -> NoReturn:
     """Give the wait to the triggerer; raises ``JobTimeoutError`` where the deadline has passed.
 
@@ -136,8 +137,10 @@ def defer_until_over(
 
     pause, now = watch.until_next_look(), watch.client.now()
     page = watch.client.console(IMAGE)
-    if xcoms is not None:
+    if xcoms is not None and IMAGE in page:
         xcoms = {**xcoms, ImageLink().xcom_key: page}
+    elif xcoms is not None:
+        operator.link_image(page, "")  # the same for each image, so that it can be told by now
     trigger = JobTrigger(
         job_id=watch.job_id,
         ims_conn_id=ims_conn_id,

@@ -1,7 +1,7 @@
 """Tokens kept: in this process, and on shelves where other processes find them, useless without the password.
 
 The first shelf is this machine's: files. A second one, where the connection asks for it, is there for all machines: a
-directory that they share, or Airflow's Variables. A record's name and its key come from the password by Argon2id, so
+directory that they share, or Airflow's Variables. A record's name and its key come from the password (see ``keys``), so
 that neither record nor name is a quick way to guess it; the content is sealed with Fernet; what is foreign, corrupt or
 old counts as none, and a shelf that cannot be used costs only the sharing. A changed password is another record.
 Log-ins that IAM refused or did not answer are kept in the same way, so that nobody repeats them too often. Methods that
@@ -10,7 +10,6 @@ touch a shelf may block: an event loop calls them in a thread.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import logging
@@ -18,14 +17,14 @@ import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from functools import cache
+from pathlib import Path
 from typing import Any
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.fernet import Fernet, InvalidToken
-from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from airflow_provider_ims.credentials import Credentials
+from airflow_provider_ims.keys import COST, derived
 from airflow_provider_ims.models import Token
 from airflow_provider_ims.shelves import PREFIX, Shelf
 from airflow_provider_ims.versions import known_fields
@@ -34,11 +33,6 @@ log = logging.getLogger(__name__)
 
 FAILURE_LASTS = Credentials.refusal_lasts
 """IAM locks an account for 15 minutes after five wrong log-ins, and counts them over 15 minutes."""
-
-COST = 12 * 1024
-"""KiB of memory that each guess at the password takes of whoever has the records; with ``PASSES`` as OWASP advises."""
-
-PASSES = 3
 
 _VERSION = 1
 _UNUSABLE = (OSError, UnsupportedAlgorithm)
@@ -75,13 +69,14 @@ class FailedLogIns:
 class TokenStore:
     """Tokens and failed log-ins by credential, in memory and on ``shelves``. Safe between threads.
 
-    ``shelves``: this machine's, then that of all machines, as far as there are any. ``cost``: see ``COST``; stores of
-    one shelf need the same.
+    ``shelves``: this machine's, then that of all machines, as far as there are any. ``cost``, which stores of one shelf
+    need alike, and ``memory``: see ``keys``.
     """
 
-    def __init__(self, *shelves: Shelf, cost: int = COST) -> None:
+    def __init__(self, *shelves: Shelf, cost: int = COST, memory: Path | None = None) -> None:
         self.shelves = shelves
         self._cost = cost
+        self._memory = memory
         self._kept: dict[Credentials, Token | FailedLogIns] = {}
         self._owners: dict[Credentials, object] = {}
         self._descriptors: dict[Credentials, list[int]] = {}
@@ -180,20 +175,11 @@ class TokenStore:
             log.warning("%s", said)
 
     def _name(self, who: Credentials) -> str:
-        secret = _derived(who.login, self._cost)[0]
+        secret = derived(who.login, self._cost, self._memory)[0]
         return PREFIX + hashlib.sha256(secret + who.project.encode()).hexdigest()[:32]
 
     def _fernet(self, who: Credentials) -> Fernet:
-        return Fernet(_derived(who.login, self._cost)[1])
-
-
-@cache
-def _derived(login: Credentials, cost: int) -> tuple[bytes, bytes]:
-    """What the names of a log-in's records are made of, and the key that seals them."""
-    salt = hashlib.sha256(f"airflow-provider-ims {login.identity}".encode()).digest()
-    slow = Argon2id(salt=salt, length=64, iterations=PASSES, lanes=1, memory_cost=cost)
-    secret = slow.derive(login.secret.encode())
-    return secret[:32], base64.urlsafe_b64encode(secret[32:])
+        return Fernet(derived(who.login, self._cost, self._memory)[1])
 
 
 def _read_record(record: dict[str, Any]) -> Token | FailedLogIns | None:

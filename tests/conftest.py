@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.world import World
+from tests.world import World, forget
 
 _HOME = tempfile.TemporaryDirectory(prefix="airflow-home-")
 os.environ["AIRFLOW_HOME"] = _HOME.name  # before anything imports Airflow
@@ -48,6 +48,7 @@ def airflow_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pa
     token_store.cache_clear()
     yield tmp_path
     token_store.cache_clear()
+    forget(tmp_path)
 
 
 @pytest.fixture

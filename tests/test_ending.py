@@ -11,7 +11,6 @@ from airflow.sdk.execution_time.xcom import XCom
 from airflow.triggers.base import TaskSuccessEvent, TriggerEvent
 
 from airflow_provider_ims.errors import ArgumentError
-from airflow_provider_ims.links import ImageLink
 from airflow_provider_ims.operators import CopyImageOperator
 from airflow_provider_ims.sensors import JobSensor
 from airflow_provider_ims.simulator.pytest_plugin import ImsSimulator
@@ -21,7 +20,6 @@ from tests.shells import TaskInstance, run_task
 
 pytestmark = pytest.mark.usefixtures("airflow_home")
 
-CONSOLE = "https://console.otc.t-systems.com/"
 JOB_ID = "edc89b490d7d4392898e19b2deb34797"
 LOST: list[tuple[str, Any]] = [
     ("outlets", [Asset("golden")]),
@@ -143,11 +141,9 @@ def test_an_xcom_that_cannot_be_written_leaves_the_end_to_a_worker(
 def test_without_its_task_a_trigger_leaves_the_end_to_the_worker(ims_simulator: ImsSimulator) -> None:
     """As under ``dag.test()``, which does not understand a task that ends in the triggerer."""
     run = run_task(copy(poll_interval=0.1))
-    assert (run.trigger or ("", {}))[1]["xcoms"] == {
-        "image_id": "{image_id}",
-        "return_value": run.returned,
-        ImageLink().xcom_key: CONSOLE,
-    }
+    assert (run.trigger or ("", {}))[1]["xcoms"] == {"image_id": "{image_id}"}
+    (image,) = ims_simulator.cloud.copies()
+    assert run.xcom == {"return_value": run.returned, "image_id": image["id"]}
     assert ims_simulator.cloud.state.images[run.xcom["image_id"]].name == "golden"
 
 
@@ -155,11 +151,10 @@ def test_without_its_task_a_trigger_leaves_the_end_to_the_worker(ims_simulator: 
 def test_a_sensor_pushes_what_it_would_return(ims_simulator: ImsSimulator, pushes: bool, keys: list[str]) -> None:
     job_id = run_task(copy(wait_for_completion=False, end_in_triggerer=False)).returned
     run = run_task(sensor(job_id=job_id, poke_interval=0.1, do_xcom_push=pushes))
-    told = {ImageLink().xcom_key: CONSOLE}
-    assert (run.trigger or ("", {}))[1]["xcoms"] == dict.fromkeys(keys, "{image_id}") | told
+    assert (run.trigger or ("", {}))[1]["xcoms"] == dict.fromkeys(keys, "{image_id}")
     assert ims_simulator.cloud.state.images[run.returned].name == "golden"
 
 
 def test_who_is_not_to_push_pushes_no_job_id(ims_simulator: ImsSimulator) -> None:
     run = run_task(copy(poll_interval=0.1, do_xcom_push=False))
-    assert "return_value" not in (run.trigger or ("", {}))[1]["xcoms"]
+    assert list(run.xcom) == ["image_id"]

@@ -80,11 +80,16 @@ def test_a_log_in_that_fails_does_not_hide_the_console(ims_simulator: ImsSimulat
 
 def test_a_trigger_that_ends_the_task_is_given_the_page(page: str) -> None:
     run = run_task(waiting(end_in_triggerer=True, poll_interval=0.1))
-    assert (run.trigger or ("", {}))[1]["xcoms"] == {
-        "image_id": "{image_id}",
-        "return_value": run.returned,
-        ImageLink().xcom_key: f"{page}#/image/{{image_id}}",
-    }
+    pushed_there = {"image_id": "{image_id}", ImageLink().xcom_key: f"{page}#/image/{{image_id}}"}
+    assert (run.trigger or ("", {}))[1]["xcoms"] == pushed_there
+
+
+def test_a_page_that_all_images_share_is_told_before_a_trigger_ends_the_task(ims_simulator: ImsSimulator) -> None:
+    root = "https://console.otc.t-systems.com/"
+    task, context = waiting(end_in_triggerer=True), cast(Any, {"ti": TaskInstance(), "dag_run": DagRun()})
+    with pytest.raises(TaskDeferred):
+        task.execute(context)
+    assert links_of(task) == {"IMS console": root, "Image": root}
 
 
 @pytest.mark.parametrize("deferrable", [True, False])

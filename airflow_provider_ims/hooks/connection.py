@@ -25,9 +25,10 @@ from airflow_provider_ims.errors import (
     SettingsError,
 )
 from airflow_provider_ims.hooks.variables import Variables
+from airflow_provider_ims.keys import memory_of
 from airflow_provider_ims.models import Request
 from airflow_provider_ims.settings import Settings
-from airflow_provider_ims.shelves import Files
+from airflow_provider_ims.shelves import Files, Shelf
 from airflow_provider_ims.token_store import TokenStore
 
 if TYPE_CHECKING:
@@ -57,10 +58,12 @@ def token_store(cache_in: str = "file", directory: str | None = None) -> TokenSt
     """
     if cache_in == "none":
         return TokenStore()
-    here = Files(airflow_home() / "ims-tokens")
+    shelves: list[Shelf] = [Files(airflow_home() / "ims-tokens")]
     if cache_in == "variable":
-        return TokenStore(here, Variables())
-    return TokenStore(here, Files(Path(directory), shared=True)) if directory else TokenStore(here)
+        shelves.append(Variables())
+    elif directory:
+        shelves.append(Files(Path(directory), shared=True))
+    return TokenStore(*shelves, memory=memory_of(airflow_home()))
 
 
 def airflow_home() -> Path:

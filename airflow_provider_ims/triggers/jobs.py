@@ -37,7 +37,7 @@ TOLERATED_LOOK_UPS = 3
 LONGEST_PUSH = 30.0
 """Seconds that an XCom may take to be written; after that the end is left to a worker."""
 
-END_TOGETHER = 5.0
+END_TOGETHER = 10.0
 """Seconds of the clock at whose multiples tasks end here: Airflow has the DAG's file parsed for ends, once for many."""
 
 KILLED = "The task does not wait any more. %s"

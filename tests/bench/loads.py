@@ -19,6 +19,7 @@ from tests.bench.marks import Mark, read_marks
 from tests.bench.waiting import Load
 from tests.real.processes import Part, StackError, pause, stop
 from tests.real.stack import PROJECT
+from tests.world import forget
 
 ENDS_WITHIN = 0.5
 """The jobs end within this part of the interval."""
@@ -114,6 +115,8 @@ def measure(loads: Sequence[Load]) -> list[Figures]:
             return [figures(load, each, window, each.cloud.counters) for load, each, window in seen]
     finally:
         stop(parts)
+        for folder in home.iterdir():
+            forget(folder)
         shutil.rmtree(home, ignore_errors=True)
 
 

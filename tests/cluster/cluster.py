@@ -24,6 +24,7 @@ from tests.cluster.wires import Wire
 from tests.real.processes import Part, Running, StackError, free_port, kill, pause, stop
 from tests.real.rest import AirflowApi
 from tests.real.stack import USER, Simulator
+from tests.world import forget
 
 LOOKS = 10
 """Seconds within which each trigger looks at its job: the poll interval of the copies."""
@@ -122,6 +123,8 @@ class Cluster(Running):
         for wire in self._wires.values():
             wire.close()
         self._postgres.remove()
+        for host in self._home.iterdir():
+            forget(host)
         shutil.rmtree(self._home, ignore_errors=True)
 
     def _start(self) -> None:

@@ -17,9 +17,10 @@ import pytest
 from cryptography.exceptions import UnsupportedAlgorithm
 
 from airflow_provider_ims.credentials import Credentials, PasswordCredentials
+from airflow_provider_ims.keys import PASSES
 from airflow_provider_ims.models import Request, Token
 from airflow_provider_ims.shelves import Files
-from airflow_provider_ims.token_store import PASSES, FailedLogIns, TokenStore
+from airflow_provider_ims.token_store import FailedLogIns, TokenStore
 from airflow_provider_ims.transport import run_async
 from tests.world import World, token_store
 

@@ -14,6 +14,7 @@ import pytest
 
 from tests.faults.playing import Play, outcome
 from tests.faults.table import Seen, plays, render
+from tests.world import forget
 
 AT_ONCE = 32
 FILE = Path(__file__).parent.parent / "FAULTS.md"
@@ -45,7 +46,8 @@ def played(
     cells = [params for params in found if "trouble" in params]
     wanted = [play for cell in cells for play in plays(cell["trouble"], cell["endpoint"], cell["times"])]
     with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(AT_ONCE) as pool:
-        patch.setenv("AIRFLOW_HOME", str(tmp_path_factory.mktemp("airflow")))
+        home = tmp_path_factory.mktemp("airflow")
+        patch.setenv("AIRFLOW_HOME", str(home))
         for name in ("NO_PROXY", "no_proxy"):
             patch.setenv(name, "*")
         token_store.cache_clear()
@@ -54,5 +56,6 @@ def played(
             wait(futures.values())
         finally:
             pool.shutdown(cancel_futures=True)
+            forget(home)
         yield futures
         token_store.cache_clear()

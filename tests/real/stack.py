@@ -20,6 +20,7 @@ from typing import Any
 
 from tests.real.processes import Part, Running, StackError, free_port, kill, pause, stop
 from tests.real.rest import LONG, AirflowApi, Service
+from tests.world import forget
 
 PROJECT = Path(__file__).parents[2]
 USER = "admin"
@@ -136,6 +137,7 @@ class Stack(Running):
     def _stop(self) -> None:
         stop([*self._parts, *self._killed])
         self._parts.clear()
+        forget(self.home)
         shutil.rmtree(self.home, ignore_errors=True)
 
     def _start(self) -> None:

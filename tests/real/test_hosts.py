@@ -17,6 +17,7 @@ from tests.real.clouds import cloud_of_its_own
 from tests.real.processes import Part, stop
 from tests.real.stack import PROJECT, Stack
 from tests.real.test_secrets import files_with
+from tests.world import forget
 
 HOSTS, PROCESSES = 4, 100
 
@@ -34,6 +35,8 @@ def begin_at_once(folder: Path, cloud: Cloud, url: str, extra: dict[str, Any], e
         part.wait(300)
     finally:
         stop([part])
+        for home in folder.iterdir():
+            forget(home)
     told = json.loads(part.output().splitlines()[-1])
     assert (told["ended_well"], len(told["began"])) == (PROCESSES, PROCESSES), part.last_lines()
     assert "cannot be used" not in part.output()

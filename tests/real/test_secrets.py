@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_ims.keys import memory_of
 from airflow_provider_ims.simulator.seeds import PLAIN_IMAGE
 from tests.real.clouds import cloud_of_its_own
 from tests.real.stack import Stack
@@ -40,6 +41,8 @@ def test_neither_secret_nor_token_lies_anywhere_in_the_clear(stack: Stack, auth:
         assert len(cloud.state.tokens) == tokens
         assert files_with(secrets, stack.home) == []
         assert list((stack.home / "ims-tokens").iterdir())
+        assert list(memory_of(stack.home).iterdir())
+        assert files_with(secrets, memory_of(stack.home)) == []
         assert run.wait().state == "success", run.log("wait_for_copy", map_index=0)
         assert files_with(secrets, stack.home) == []
         assert files_with([run.xcom("wait_for_copy", map_index=0)], stack.home)  # the search does find what is there
