@@ -48,7 +48,8 @@ def airflow_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pa
     token_store.cache_clear()
     yield tmp_path
     token_store.cache_clear()
-    forget(tmp_path)
+    for home in (tmp_path, *tmp_path.iterdir()):
+        forget(home)
 
 
 @pytest.fixture

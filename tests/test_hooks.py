@@ -86,9 +86,8 @@ def test_all_that_start_together_log_in_once(ims_simulator: ImsSimulator) -> Non
 def test_one_connection_serves_all_requests_of_a_task(ims_simulator: ImsSimulator) -> None:
     with ImsHook() as hook:
         hook.get_image(PLAIN_IMAGE)
-        session = hook._session
-        hook.get_image(PLAIN_IMAGE)
-        assert hook._session is session
+        hook.get_job(hook.copy_image(PLAIN_IMAGE, name="golden"))
+    assert ims_simulator.cloud.counters["connections"] == 1
 
 
 def test_the_connection_test_says_what_to_mend(ims_simulator: ImsSimulator, monkeypatch: pytest.MonkeyPatch) -> None:

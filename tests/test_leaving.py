@@ -93,6 +93,7 @@ def test_netrc_is_not_read(
     netrc.write_text("machine 127.0.0.1 login somebody password canary\n")
     monkeypatch.setenv("NETRC", str(netrc))
     ask(GET_IMAGE)
+    ImsHook().run("/v1/cloudimages/quota")
     names = {name.lower() for arrival in ims_simulator.cloud.arrivals for name in arrival.headers}
     assert "x-auth-token" in names
     assert "authorization" not in names

@@ -1,44 +1,36 @@
-"""``ImsBaseHook``: the image service from a thread, on requests; what operator and sensor work with.
+"""``ImsBaseHook``: the image service from a thread; what operator and sensor work with.
 
-It is ``ImsHook`` without Airflow's ``HttpHook``, which loads aiohttp: each task's process would pay for nothing.
+It is ``ImsHook`` without Airflow's ``HttpHook``, which loads requests and aiohttp: each task's process would pay for
+nothing.
 """
 
 from __future__ import annotations
 
 import time
+import weakref
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property, partial
-from http.cookiejar import DefaultCookiePolicy
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
-import requests
+import httpcore
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
-from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError
 
 from airflow_provider_ims import protocol
 from airflow_provider_ims.arguments import check_copy, check_image_id, check_job_id
 from airflow_provider_ims.auth import Conversation
 from airflow_provider_ims.client import Client
-from airflow_provider_ims.errors import ImsError, MalformedResponseError, ResponseLostError
-from airflow_provider_ims.hooks.bounds import BoundedAdapter
+from airflow_provider_ims.errors import MalformedResponseError
 from airflow_provider_ims.hooks.connection import (
     PATIENCE,
-    PIECE,
-    USER_AGENT,
-    Body,
-    ca_bundle_of,
     client_of,
-    lost,
-    malformed,
     no_connection,
-    not_sent,
     proxy_of,
     tls_of,
-    untrusted,
 )
+from airflow_provider_ims.hooks.network import ERRORS, error_of, exchange, pool
 from airflow_provider_ims.models import Image, Job, Request, Response
 from airflow_provider_ims.settings import Settings
 from airflow_provider_ims.transport import run
@@ -72,8 +64,7 @@ class ImsBaseHook(BaseHook):
 
     def close(self) -> None:
         """Close the connections; the next request opens them again."""
-        if session := self.__dict__.pop("_session", None):
-            session.close()
+        _close(self.__dict__.pop("_ways", {}))
 
     def copy_image(
         self,
@@ -165,18 +156,18 @@ class ImsBaseHook(BaseHook):
         return run(conversation, self.send, self.patience, self.sleep)
 
     @cached_property
-    def _session(self) -> requests.Session:
-        return self._new_session()
+    def _ways(self) -> dict[tuple[str, str | None], httpcore.ConnectionPool]:
+        """The connections by scheme and proxy; closed at the latest when nobody has the hook any more."""
+        ways: dict[tuple[str, str | None], httpcore.ConnectionPool] = {}
+        weakref.finalize(self, _close, ways)
+        return ways
 
-    def _new_session(self) -> requests.Session:
-        session = _Session()
-        session.trust_env = False  # or it would send what .netrc holds
-        session.headers.update(USER_AGENT)
-        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        session.verify = ca_bundle_of(self.client.settings)
-        session.mount("http://", BoundedAdapter())
-        session.mount("https://", BoundedAdapter())
-        return session
+    def _way(self, url: str) -> httpcore.ConnectionPool:
+        scheme, proxy = url.partition(":")[0], proxy_of(self.client.settings, url)
+        if (scheme, proxy) not in self._ways:
+            needs_tls = "https" in (scheme, (proxy or "").partition(":")[0])
+            self._ways[scheme, proxy] = pool(tls_of(self.client.settings) if needs_tls else None, proxy)
+        return self._ways[scheme, proxy]
 
     def sleep(self, seconds: float) -> None:
         """Wait; a hook on a clock of its own does it otherwise."""
@@ -184,57 +175,14 @@ class ImsBaseHook(BaseHook):
 
     def send(self, request: Request) -> Response:
         """Send one request, once; raises ``ConnectError``, ``ResponseLostError``, ``SettingsError``."""
-        settings = self.client.settings
-        proxy = proxy_of(settings, request.url)
+        way = self._way(request.url)
         try:
-            with self._session.request(
-                request.method,
-                request.url,
-                headers=dict(request.headers),
-                data=request.body or None,
-                timeout=settings.timeout,
-                proxies={"http": proxy, "https": proxy} if proxy else None,
-                allow_redirects=False,
-                stream=True,
-            ) as answer:
-                body = _body(request, answer)
-        except (OSError, HTTPError, UnicodeError) as problem:  # requests lets some of others through
-            error = _error(request, problem)
-        else:
-            return Response(answer.status_code, answer.headers, body)
-        if not isinstance(error, ResponseLostError):
-            tls_of(settings)  # raises where the CA bundle is to blame, of which requests says little
+            return exchange(way, request, self.client.settings.timeout)
+        except ERRORS as problem:
+            error = error_of(request, problem)
         raise error  # out here, or the library's error would go along, and in it the request with its secrets
 
 
-def _body(request: Request, answer: requests.Response) -> bytes:
-    body = Body(request)
-    try:
-        for piece in answer.iter_content(PIECE):
-            body.take(piece)
-    except ValueError as problem:  # of a chunk whose size is below zero
-        error = lost(request, problem)
-    else:
-        return body.whole()
-    raise error
-
-
-class _Session(requests.Session):
-    """A session that sends nothing on its own account."""
-
-    def get_redirect_target(self, resp: requests.Response) -> str | None:
-        return None  # or X-Auth-Token would go along to whatever host the answer names
-
-
-def _error(request: Request, problem: Exception) -> ImsError:
-    """Ours for an error of requests: the difference that matters is whether anything was sent."""
-    if "CERTIFICATE_VERIFY_FAILED" in str(problem):
-        return untrusted(request, problem)
-    if isinstance(problem, requests.exceptions.ProxyError | requests.ConnectTimeout):
-        return not_sent(request, problem)
-    if "[X509" in str(problem) or not isinstance(problem, requests.RequestException | HTTPError | UnicodeError):
-        return not_sent(request, problem)  # the CA bundle cannot be read, or is not there
-    cause = problem.args[0] if problem.args else None
-    if isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError):
-        return not_sent(request, cause.reason)
-    return (malformed if isinstance(problem, ValueError) else lost)(request, problem)
+def _close(ways: dict[tuple[str, str | None], httpcore.ConnectionPool]) -> None:
+    for way in ways.values():
+        way.close()

@@ -10,9 +10,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import certifi
-from requests.utils import get_environ_proxies, select_proxy
 
 from airflow_provider_ims import __version__
 from airflow_provider_ims.client import Client
@@ -71,11 +71,13 @@ def airflow_home() -> Path:
     return Path(os.environ.get("AIRFLOW_HOME") or "~/airflow").expanduser()
 
 
-def tls_of(settings: Settings) -> ssl.SSLContext | bool:
-    """The same as a context, False for nothing; raises ``SettingsError`` where the bundle cannot be read."""
+def tls_of(settings: Settings) -> ssl.SSLContext:
+    """What certificates are checked with; raises ``SettingsError`` where the bundle cannot be read."""
     bundle = ca_bundle_of(settings)
     if bundle is False:
-        return False
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        return context
     path = certifi.where() if bundle is True else bundle
     try:
         if os.path.isdir(path):
@@ -109,6 +111,10 @@ def client_of(connection: Connection, extra: dict[str, Any]) -> Client:
 
 def proxy_of(settings: Settings, url: str) -> str | None:
     """The proxy for this address: the connection's, else the environment's (``HTTPS_PROXY``, ``NO_PROXY``)."""
+    if not settings.proxies and not getproxies():
+        return None
+    from requests.utils import get_environ_proxies, select_proxy  # a task's process without proxies does without it
+
     found = select_proxy(url, settings.proxies or get_environ_proxies(url))
     return found if not found or "://" in found else f"http://{found}"
 

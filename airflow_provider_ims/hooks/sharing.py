@@ -52,7 +52,7 @@ class Access:
     """An Airflow connection, looked up at ``read_at`` (on a clock that nobody can set), with what follows from it."""
 
     client: Client
-    tls: ssl.SSLContext | bool
+    tls: ssl.SSLContext
     ca_stamp: float | None
     timeout: aiohttp.ClientTimeout
     read_at: float

@@ -1,16 +1,17 @@
-"""``ImsHook``: the image service from a thread, on requests and Airflow's ``HttpHook``."""
+"""``ImsHook``: the image service from a thread, and for other calls Airflow's ``HttpHook``, on requests."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import requests
 from airflow.providers.http.hooks.http import HttpHook
 
 from airflow_provider_ims.hooks.base import ImsBaseHook
-from airflow_provider_ims.hooks.connection import PATIENCE, proxy_of
+from airflow_provider_ims.hooks.connection import PATIENCE, USER_AGENT, ca_bundle_of, proxy_of
 from airflow_provider_ims.models import Request, Service
 
 
@@ -54,11 +55,22 @@ class ImsHook(ImsBaseHook, HttpHook):
         return session
 
     def _new_session(self) -> requests.Session:
-        session = super()._new_session()
+        session = _Session()
+        session.trust_env = False  # what the environment says is in what is set here
+        session.headers.update(USER_AGENT)
+        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        session.verify = ca_bundle_of(self.client.settings)
         if self.adapter:
             session.mount("http://", self.adapter)
             session.mount("https://", self.adapter)
         return session
+
+
+class _Session(requests.Session):
+    """A session that sends nothing on its own account."""
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        return None  # or X-Auth-Token would go along to whatever host the answer names
 
 
 class _Auth(requests.auth.AuthBase):

@@ -83,8 +83,9 @@ class Process:
 
 def die_where_told(context: Any) -> None:
     """Write down each point from now on, and die at the one that is meant for this task's map index."""
-    import requests
     from airflow.sdk.execution_time.comms import CommsDecoder
+
+    from airflow_provider_ims.hooks.base import ImsBaseHook
 
     ti, params = context["ti"], context["params"]
     process = Process(
@@ -95,7 +96,7 @@ def die_where_told(context: Any) -> None:
         record=RECORD / params["ims_conn_id"],
     )
     process.write(f"{process.name} starts {os.getpid()}")
-    requests.Session.send = process.watched(requests.Session.send, _request)  # type: ignore[method-assign]
+    ImsBaseHook.send = process.watched(ImsBaseHook.send, _request)  # type: ignore[method-assign]
     CommsDecoder.send = process.watched(CommsDecoder.send, _message)  # type: ignore[method-assign]
 
 
