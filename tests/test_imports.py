@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from airflow_provider_ims.simulator.pytest_plugin import ImsSimulator
+from airflow_provider_ims.simulator.seeds import PLAIN_IMAGE
 
 PROBE = """
 import json, sys
@@ -37,3 +42,17 @@ def test_what_a_task_begins_a_copy_with_loads_no_other_http_library_than_airflow
     loaded = json.loads(shown.stdout.splitlines()[-1])
     assert "airflow_provider_ims.hooks.base" in loaded
     assert not {name.partition(".")[0] for name in loaded} & {"requests", "urllib3", "aiohttp"}
+
+
+def test_a_copy_without_proxies_loads_no_more(airflow_home: Path, ims_simulator: ImsSimulator) -> None:
+    code = (
+        "import sys; from airflow_provider_ims.hooks.base import ImsBaseHook\n"
+        f"with ImsBaseHook() as hook: hook.copy_image('{PLAIN_IMAGE}', name='golden')\n"
+        "print(*sys.modules)"
+    )
+    environment = os.environ | {"NO_PROXY": "127.0.0.1"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)  # noqa: S603
+    loaded = {name.partition(".")[0] for name in done.stdout.splitlines()[-1].split()}
+    assert "httpcore" in loaded
+    assert not loaded & {"requests", "urllib3", "aiohttp"}
+    assert len(ims_simulator.cloud.jobs) == 1

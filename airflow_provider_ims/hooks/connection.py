@@ -111,9 +111,9 @@ def client_of(connection: Connection, extra: dict[str, Any]) -> Client:
 
 def proxy_of(settings: Settings, url: str) -> str | None:
     """The proxy for this address: the connection's, else the environment's (``HTTPS_PROXY``, ``NO_PROXY``)."""
-    if not settings.proxies and not getproxies():
+    if not settings.proxies and getproxies().keys() <= {"no"}:
         return None
-    from requests.utils import get_environ_proxies, select_proxy  # a task's process without proxies does without it
+    from requests.utils import get_environ_proxies, select_proxy  # a process without proxies need not load it
 
     found = select_proxy(url, settings.proxies or get_environ_proxies(url))
     return found if not found or "://" in found else f"http://{found}"
