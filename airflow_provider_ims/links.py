@@ -41,7 +41,7 @@ class ConsoleLink(_Link):
 
 
 class ImageLink(_Link):
-    """To the new image, as far as the connection's ``console_url`` says where its page is."""
+    """To the new image, where the connection's ``console_url`` says where its page is."""
 
     name = "Image"
 
@@ -73,9 +73,9 @@ class LinkedOperator(BaseOperator):
                 to_image = (each for each in self.operator_extra_links if isinstance(each, ImageLink))
                 self._tell_links(ConsoleLink(hook.client.console()), *to_image)
 
-    def link_image(self, page: str, image_id: str) -> None:
-        """``page``: the address of an image's page, with ``IMAGE`` in it where each has its own; blank: not known."""
-        if page:
+    def _link_image(self, page: str, image_id: str) -> None:
+        """``page``: the address of an image's page, with ``IMAGE`` in it where each has its own."""
+        if IMAGE in page:
             self._tell_links(ImageLink(page.replace(IMAGE, image_id)))
 
     def _tell_links(self, *links: BaseOperatorLink) -> None:

@@ -276,7 +276,7 @@ class CopyImageOperator(LinkedOperator):
         if made:
             self._known["image_id"] = image_id = made["image_id"]
             context["ti"].xcom_push(key="image_id", value=image_id)
-            self.link_image(image_page, image_id)
+            self._link_image(image_page, image_id)
             tell_assets(self, context, made)
         try:
             succeeded(context).write(key=self._known["key"])

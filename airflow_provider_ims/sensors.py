@@ -118,7 +118,7 @@ class JobSensor(LinkedOperator, BaseSensorOperator):
                 self._watch.until_next_look()
                 self._note(context)
             else:
-                self.link_image(self._watch.client.console(IMAGE), image.id)
+                self._link_image(self._watch.client.console(IMAGE), image.id)
                 tell_assets(self, context, self._watch.made(image))
         return PokeReturnValue(image is not None, image and image.id)
 
@@ -129,7 +129,7 @@ class JobSensor(LinkedOperator, BaseSensorOperator):
             return cast(str, self.execute(context))
         with self._failures():
             image_id = str(success(event)["image_id"])
-            self.link_image(image_page, image_id)
+            self._link_image(image_page, image_id)
             tell_assets(self, context, event)
         return image_id
 

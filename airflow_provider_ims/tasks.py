@@ -19,7 +19,6 @@ from airflow_provider_ims.versions import DEFERRAL, INSTALL, check_version
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_provider_ims.links import LinkedOperator
     from airflow_provider_ims.waiting import Watch
 
 DEFERRAL_MARGIN = timedelta(minutes=5)
@@ -125,12 +124,12 @@ def deadline(context: Context, task: Any) -> datetime:
 
 
 def defer_until_over(
-    operator: LinkedOperator, ims_conn_id: str, watch: Watch, xcoms: dict[str, str] | None = None
+    operator: BaseOperator, ims_conn_id: str, watch: Watch, xcoms: dict[str, str] | None = None
 ) -> NoReturn:
     """Give the wait to the triggerer; raises ``JobTimeoutError`` where the deadline has passed.
 
-    ``xcoms``: see ``JobTrigger``; the link to the image is added. ``execute_complete`` is given ``image_page``, where
-    the link is to lead with ``{image_id}`` in it, and with an order its ``copy_key``.
+    ``xcoms``: see ``JobTrigger``; the link to the image is added where it has a page. ``execute_complete`` is given
+    ``image_page``, where the link is to lead with ``{image_id}`` in it, and with an order its ``copy_key``.
     """
     from airflow_provider_ims.links import IMAGE, ImageLink
     from airflow_provider_ims.triggers import SOONEST_RETURN, JobTrigger
@@ -139,8 +138,6 @@ def defer_until_over(
     page = watch.client.console(IMAGE)
     if xcoms is not None and IMAGE in page:
         xcoms = {**xcoms, ImageLink().xcom_key: page}
-    elif xcoms is not None:
-        operator.link_image(page, "")  # the same for each image, so that it can be told by now
     trigger = JobTrigger(
         job_id=watch.job_id,
         ims_conn_id=ims_conn_id,

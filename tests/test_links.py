@@ -84,20 +84,11 @@ def test_a_trigger_that_ends_the_task_is_given_the_page(page: str) -> None:
     assert (run.trigger or ("", {}))[1]["xcoms"] == pushed_there
 
 
-def test_a_page_that_all_images_share_is_told_before_a_trigger_ends_the_task(ims_simulator: ImsSimulator) -> None:
-    root = "https://console.otc.t-systems.com/"
-    task, context = waiting(end_in_triggerer=True), cast(Any, {"ti": TaskInstance(), "dag_run": DagRun()})
-    with pytest.raises(TaskDeferred):
-        task.execute(context)
-    assert links_of(task) == {"IMS console": root, "Image": root}
-
-
 @pytest.mark.parametrize("deferrable", [True, False])
-def test_unless_the_connection_says_where_images_are_both_lead_to_the_console(
+def test_unless_the_connection_says_where_images_are_there_is_no_link_to_one(
     ims_simulator: ImsSimulator, deferrable: bool
 ) -> None:
-    root = "https://console.otc.t-systems.com/"
-    assert run_task(waiting(deferrable=deferrable)).links == {"IMS console": root, "Image": root}
+    assert run_task(waiting(deferrable=deferrable)).links == {"IMS console": "https://console.otc.t-systems.com/"}
 
 
 def test_while_there_is_no_image_none_is_linked(ims_simulator: ImsSimulator) -> None:
