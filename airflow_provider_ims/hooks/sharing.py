@@ -44,7 +44,7 @@ LONGEST_IDLE = 60.0
 """Seconds for which a connection to the cloud is kept open for the next request."""
 
 LONGEST_HEADER = 65_536
-"""Bytes: what the other hook's library takes. A token with a large catalog has more than aiohttp's 8,190."""
+"""Bytes. A token with a large catalog has more than the 8,190 that aiohttp would take."""
 
 
 @dataclass(frozen=True)

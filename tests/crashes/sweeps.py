@@ -23,8 +23,9 @@ def around(process: str, *what: str) -> list[str]:
 
 @contextmanager
 def lagging_cloud(stack: Stack, conn_id: str, **settings: Any) -> Iterator[Cloud]:
-    """A cloud that lists images late, and a connection to it that is impatient."""
-    with cloud_of_its_own(stack, conn_id, extra={"timeout": 3}, **(LAGGING | settings)) as cloud:
+    """A cloud that lists images late, and a connection to it that is impatient, and knows where images are shown."""
+    extra = {"timeout": 3, "console_url": "https://console.example.com/#/image/{image_id}"}
+    with cloud_of_its_own(stack, conn_id, extra=extra, **(LAGGING | settings)) as cloud:
         yield cloud
 
 
