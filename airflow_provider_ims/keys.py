@@ -1,8 +1,9 @@
 """What records are named and sealed with: made from a secret, so slowly that nobody can guess a password from a record.
 
 A task's process would spend a good part of its time on that. So what was made is left to the next one in the machine's
-memory, where no backup sees it, for Airflow's own user alone, and sealed with a quicker key of the same secret: whoever
-reads the memory of that user has the password anyway. It knows no token and no socket; all of it may block.
+memory (a tmpfs, which may be swapped), in a folder of Airflow's own user id, sealed with a quicker key of the same
+secret: whoever reads the memory of that user has the password anyway. It knows no token and no socket; all of it may
+block.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def _is_ours_alone(directory: Path) -> bool:
 
 
 def _kept(login: Credentials, cost: int, shelf: Files) -> bytes:
-    name = f"{PREFIX}key_{hashlib.sha256(f'{cost} {login.identity}'.encode()).hexdigest()[:32]}"
+    name = f"{PREFIX}key_{hashlib.sha256(f'1 {cost} {PASSES} {login.identity}'.encode()).hexdigest()[:32]}"
     quick = Fernet(base64.urlsafe_b64encode(_derive(login, " in memory", 32, QUICK_COST, QUICK_PASSES)))
     with suppress(OSError, InvalidToken):  # InvalidToken: of another password
         if sealed := shelf.read(name):

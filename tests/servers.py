@@ -75,6 +75,31 @@ def running_proxy() -> Iterator[tuple[str, list[str]]]:
         server.server_close()
 
 
+@contextmanager
+def server_that_hangs_up() -> Iterator[tuple[str, list[bytes]]]:
+    """A server that reads the head of whatever it is asked, and hangs up: its URL, and the heads."""
+    seen: list[bytes] = []
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _ = listening.accept()
+            except OSError:
+                return
+            with connection:
+                seen.append(connection.recv(65_536))
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}", seen
+    finally:
+        listening.shutdown(socket.SHUT_RDWR)
+        listening.close()
+        thread.join()
+
+
 def private_ca(folder: Path) -> tuple[Path, ssl.SSLContext]:
     """A CA that nobody trusts yet: the file to trust it with, and the context of a server that it has signed for."""
     ca_key, server_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())

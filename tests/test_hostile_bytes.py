@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 import tracemalloc
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -172,6 +173,31 @@ def test_a_body_that_is_too_large_is_said_to_be(monkeypatch: pytest.MonkeyPatch,
         pytest.raises(MalformedResponseError, match=r"to GET has more than 16 MiB"),
     ):
         ask(GET_IMAGE)
+
+
+def test_a_body_that_is_too_large_takes_no_secret_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, forever = ENDLESS["body"]
+    with cloud_that_answers(monkeypatch, first, forever=forever), pytest.raises(MalformedResponseError) as failed:
+        ask_in_thread(GET_IMAGE)
+    libraries = [str(entry.path) for entry in failed.traceback if "httpcore" in str(entry.path)]
+    assert not libraries  # whose frames know each header, and with a log-in the body
+
+
+@BOTH
+def test_a_remark_of_the_answer_on_certificates_is_no_news_of_ours(
+    monkeypatch: pytest.MonkeyPatch, ask: Ask[Any]
+) -> None:
+    content = OK + b"no header: CERTIFICATE_VERIFY_FAILED\r\n\r\n"
+    with cloud_that_answers(monkeypatch, content), pytest.raises(UnclearSubmitError, match="is not sent again"):
+        ask(COPY)
+
+
+@BOTH
+@pytest.mark.parametrize("encoding", [b"gzip", b"deflate"])
+def test_an_answer_may_be_packed(monkeypatch: pytest.MonkeyPatch, ask: Ask[Any], encoding: bytes) -> None:
+    content = (zlib if encoding == b"deflate" else gzip).compress(IMAGE)
+    with cloud_that_answers(monkeypatch, packed(content, encoding)):
+        assert ask(GET_IMAGE).is_active
 
 
 IMAGE = b'{"id": "i", "status": "active", "job_id": "j"}'

@@ -19,6 +19,7 @@ from airflow_provider_ims.hooks.connection import (
     PATIENCE,
     PIECE,
     Body,
+    as_ascii,
     lost,
     malformed,
     not_sent,
@@ -106,7 +107,7 @@ class ImsAsyncHook:
         try:
             async with self._line.http.request(
                 request.method,
-                URL(request.url, encoded=True),
+                URL(as_ascii(request.url), encoded=True),
                 headers=request.headers,
                 data=request.body or None,
                 ssl=self._access.tls,
@@ -125,7 +126,7 @@ class ImsAsyncHook:
 
 def _error(request: Request, problem: Exception) -> ImsError:
     """Ours for an error of aiohttp: the difference that matters is whether anything was sent."""
-    if "CERTIFICATE_VERIFY_FAILED" in str(problem):
+    if isinstance(problem, aiohttp.ClientConnectorError) and "CERTIFICATE_VERIFY_FAILED" in str(problem):
         return untrusted(request, problem)
     if isinstance(
         problem, aiohttp.ClientConnectorError | aiohttp.ClientHttpProxyError | aiohttp.ConnectionTimeoutError

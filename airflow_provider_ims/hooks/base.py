@@ -13,8 +13,8 @@ from dataclasses import replace
 from functools import cached_property, partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
+from urllib.parse import urlsplit
 
-import httpcore
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 
@@ -30,7 +30,7 @@ from airflow_provider_ims.hooks.connection import (
     proxy_of,
     tls_of,
 )
-from airflow_provider_ims.hooks.network import ERRORS, error_of, exchange, pool
+from airflow_provider_ims.hooks.network import Network
 from airflow_provider_ims.models import Image, Job, Request, Response
 from airflow_provider_ims.settings import Settings
 from airflow_provider_ims.transport import run
@@ -156,17 +156,18 @@ class ImsBaseHook(BaseHook):
         return run(conversation, self.send, self.patience, self.sleep)
 
     @cached_property
-    def _ways(self) -> dict[tuple[str, str | None], httpcore.ConnectionPool]:
-        """The connections by scheme and proxy; closed at the latest when nobody has the hook any more."""
-        ways: dict[tuple[str, str | None], httpcore.ConnectionPool] = {}
+    def _ways(self) -> dict[tuple[str, str | None], Network]:
+        """The ways by scheme and proxy; closed at the latest when nobody has the hook any more."""
+        ways: dict[tuple[str, str | None], Network] = {}
         weakref.finalize(self, _close, ways)
         return ways
 
-    def _way(self, url: str) -> httpcore.ConnectionPool:
-        scheme, proxy = url.partition(":")[0], proxy_of(self.client.settings, url)
+    def _way(self, url: str) -> Network:
+        settings, scheme = self.client.settings, urlsplit(url).scheme
+        proxy = proxy_of(settings, url)
         if (scheme, proxy) not in self._ways:
-            needs_tls = "https" in (scheme, (proxy or "").partition(":")[0])
-            self._ways[scheme, proxy] = pool(tls_of(self.client.settings) if needs_tls else None, proxy)
+            needs_tls = "https" in (scheme, (proxy or "").partition(":")[0].lower())
+            self._ways[scheme, proxy] = Network(tls_of(settings) if needs_tls else None, settings.timeout, proxy)
         return self._ways[scheme, proxy]
 
     def sleep(self, seconds: float) -> None:
@@ -175,14 +176,9 @@ class ImsBaseHook(BaseHook):
 
     def send(self, request: Request) -> Response:
         """Send one request, once; raises ``ConnectError``, ``ResponseLostError``, ``SettingsError``."""
-        way = self._way(request.url)
-        try:
-            return exchange(way, request, self.client.settings.timeout)
-        except ERRORS as problem:
-            error = error_of(request, problem)
-        raise error  # out here, or the library's error would go along, and in it the request with its secrets
+        return self._way(request.url).send(request)
 
 
-def _close(ways: dict[tuple[str, str | None], httpcore.ConnectionPool]) -> None:
+def _close(ways: dict[tuple[str, str | None], Network]) -> None:
     for way in ways.values():
         way.close()

@@ -110,13 +110,27 @@ def client_of(connection: Connection, extra: dict[str, Any]) -> Client:
 
 
 def proxy_of(settings: Settings, url: str) -> str | None:
-    """The proxy for this address: the connection's, else the environment's (``HTTPS_PROXY``, ``NO_PROXY``)."""
+    """The proxy for this address: the connection's, else the environment's (``HTTPS_PROXY``, ``NO_PROXY``).
+
+    Raises ``SettingsError`` for a proxy that is not one for HTTP.
+    """
     if not settings.proxies and getproxies().keys() <= {"no"}:
         return None
     from requests.utils import get_environ_proxies, select_proxy  # a process without proxies need not load it
 
     found = select_proxy(url, settings.proxies or get_environ_proxies(url))
-    return found if not found or "://" in found else f"http://{found}"
+    if not found or found.lower().startswith(("http://", "https://")):
+        return found
+    if "://" in found:
+        remedy = "give one for HTTP as `proxies` in the connection, and HTTPS_PROXY in the environment"
+        raise SettingsError(f"The proxy for {urlsplit(url).netloc} is '{found.partition(':')[0]}': {remedy}.")
+    return f"http://{found}"
+
+
+def as_ascii(url: str) -> str:
+    """This address with its host as the domain name system knows it; raises ``ValueError`` where it cannot be one."""
+    parts = urlsplit(url)
+    return url if url.isascii() else parts._replace(netloc=parts.netloc.encode("idna").decode()).geturl()
 
 
 def ca_bundle_of(settings: Settings) -> bool | str:
