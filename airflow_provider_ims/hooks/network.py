@@ -1,7 +1,7 @@
 """HTTP in a thread, on httpcore: Airflow has loaded that in each task's process already, requests would be loaded anew.
 
-An answer is held in bounds where the library does not: the time that it takes in all, and its bytes on the wire. It
-waits so long for each piece that comes, however many come, be they of the head or of the body.
+An answer is held in bounds where the library does not: ``Body`` counts its bytes, and all of it must come in time. The
+library waits so long for each piece, however many come, be they of the head or of the body.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ import httpcore
 
 from airflow_provider_ims.errors import ImsError
 from airflow_provider_ims.hooks.connection import (
-    LARGEST_BODY,
     PIECE,
     USER_AGENT,
     WHOLE_ANSWER,
@@ -31,9 +30,6 @@ from airflow_provider_ims.hooks.connection import (
     untrusted,
 )
 from airflow_provider_ims.models import Request, Response
-
-MOST_BYTES = 2 * LARGEST_BODY
-"""Of an answer, head and body, as they come; what the library may have in memory before ``Body`` sees it."""
 
 _UNUSABLE = (httpcore.LocalProtocolError, httpcore.UnsupportedProtocol, ValueError, TypeError)
 """For an address, proxy or header that cannot be used."""
@@ -163,20 +159,16 @@ class _Answers(httpcore.NetworkStream):
     """What comes over a connection. Each piece has the time-out that is asked for, or what is left of all."""
 
     def __init__(self, stream: httpcore.NetworkStream) -> None:
-        self._stream, self._until, self._left = stream, 0.0, MOST_BYTES
+        self._stream, self._until = stream, 0.0
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         left = self._until - time.monotonic()
         if left <= 0:
             raise httpcore.ReadTimeout("the answer does not end")
-        piece = self._stream.read(max_bytes, left if timeout is None else min(timeout, left))
-        self._left -= len(piece)
-        if self._left < 0:
-            raise httpcore.ReadError(f"more than {MOST_BYTES / 1024**2:.0f} MiB")
-        return piece
+        return self._stream.read(max_bytes, left if timeout is None else min(timeout, left))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._until, self._left = time.monotonic() + WHOLE_ANSWER * (timeout or 0.0), MOST_BYTES
+        self._until = time.monotonic() + WHOLE_ANSWER * (timeout or 0.0)
         self._stream.write(buffer, timeout)
 
     def close(self) -> None:
