@@ -44,7 +44,7 @@ def test_both_hooks_ask_in_each_way(
     assert ask(GET_IMAGE).id == PLAIN_IMAGE
     assert ask(lambda at: list_images(at, {"name": STRANGE_NAME, "__imagetype": "private"})) == []
     if auth == "aksk":
-        signed = [each for each in ims_simulator.cloud.arrivals if "Authorization" in each.headers]
+        signed = [each for each in ims_simulator.cloud.arrivals if "authorization" in each.headers]
         assert len(signed) == len(ims_simulator.cloud.arrivals)
     assert [each.query["name"] for each in ims_simulator.cloud.requests("list")] == [STRANGE_NAME]
 

@@ -31,7 +31,10 @@ CAPTURE_LENGTH = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A request as it arrived, secrets and all, and what became of it. ``status`` is None when nothing was answered."""
+    """A request as it arrived, secrets and all, and what became of it. Names of headers are in lower case.
+
+    ``status`` is None when nothing was answered.
+    """
 
     instant: datetime
     route: str
@@ -52,7 +55,7 @@ class Arrival:
             method=call.method,
             path=call.path,
             query=dict(call.query),
-            headers=dict(request.headers),
+            headers=dict(call.headers),
             body=call.body.decode(errors="replace"),
             status=reply.response.status if reply.response else None,
             connection=reply.connection,

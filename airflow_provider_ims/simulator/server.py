@@ -65,10 +65,10 @@ class Server:
         if incoming.path.startswith(PREFIX):
             return _whole(control(self._cloud, request))
         self._count(incoming.transport)
-        return await self._send(incoming, await self._respond(request))
+        return await self._send(incoming, await self._respond(incoming, request))
 
-    async def _respond(self, request: Request) -> Reply:
-        iam_url, token = self._cloud.settings.iam_url, request.headers.get("X-Auth-Token")
+    async def _respond(self, incoming: web.Request, request: Request) -> Reply:
+        iam_url, token = self._cloud.settings.iam_url, incoming.headers.get("X-Auth-Token")
         if iam_url and token:
             try:
                 self._cloud.take_token(token, await describe_token(iam_url, token))

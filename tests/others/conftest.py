@@ -129,7 +129,7 @@ class Ims(SimulatorThread):
 
         def note(arrival: Arrival) -> None:
             if arrival.route == "job" and waiting:
-                waiting.pop()(arrival.headers["X-Auth-Token"])
+                waiting.pop()(arrival.headers["x-auth-token"])
 
         self.cloud.on_arrival = note
 

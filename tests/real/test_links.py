@@ -24,8 +24,11 @@ def test_mapped_copies_lead_to_the_console_and_then_each_to_its_image(stack: Sta
         page = console(cloud.settings.project_id)
         run = stack.api.start(dag_id, {"image_ids": IMAGES, "ims_conn_id": conn_id})
         stack.api.wait_for("a deferred copy", lambda: "deferred" in [task["state"] for task in run.tasks])
-        waiting = next(task for task in run.tasks if task["state"] == "deferred")
-        assert run.links("copy_image", waiting["map_index"]) == {"IMS console": page, "Image": None}
+        index = next(task["map_index"] for task in run.tasks if task["state"] == "deferred")
+        # Airflow stores the links a moment after the state
+        stack.api.wait_for("its links", lambda: any(run.links("copy_image", index).values()))
+        assert run.links("copy_image", index) == {"IMS console": page, "Image": None}
+        assert run.task("copy_image", index)["state"] == "deferred"
         assert run.wait().state == "success", run.log("copy_image", map_index=0)
     for index in range(2):  # by now there is neither a cloud nor a connection to ask
         image_id = run.xcom("copy_image", "image_id", index)

@@ -36,7 +36,7 @@ class Wire:
         connection = http.client.HTTPConnection(self.address, timeout=5)
         try:
             body = None if document is None else json.dumps(document)
-            headers = {"X-Auth-Token": self.token, "Content-Type": "application/json"}
+            headers = {"x-auth-token": self.token, "Content-Type": "application/json"}  # in any case, as by HTTP/1.1
             connection.request(method, path, body, headers)
             response = connection.getresponse()
             text = response.read()
@@ -205,7 +205,7 @@ def test_the_capture_shows_what_arrived(wire: Wire) -> None:
         {"name": "x y"},
         200,
     )
-    assert last["headers"]["X-Auth-Token"] == wire.token
+    assert last["headers"]["x-auth-token"] == wire.token
 
 
 @pytest.mark.parametrize(
