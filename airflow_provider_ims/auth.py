@@ -12,10 +12,11 @@ import random
 import time
 from collections.abc import Callable, Collection, Generator
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial, reduce
 from typing import Any, TypeVar
+
+from msgspec.structs import replace
 
 from airflow_provider_ims.credentials import AccessKey, Agency, Credentials, GivenToken, PasswordCredentials
 from airflow_provider_ims.errors import (
@@ -35,7 +36,7 @@ from airflow_provider_ims.logging_in import (
     log_in,
     project_token,
 )
-from airflow_provider_ims.models import CLOCK_SKEW, Request, Response, Token
+from airflow_provider_ims.models import CLOCK_SKEW, Request, Response, Token, Value
 from airflow_provider_ims.protocol import Call
 from airflow_provider_ims.signing import signed
 from airflow_provider_ims.token_store import FAILURE_LASTS, FailedLogIns, TokenStore
@@ -54,8 +55,7 @@ LONGEST_LOG_IN = 120
 """Seconds to wait for somebody else's log-in; whoever takes longer is not waited for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pause:
+class Pause(Value, frozen=True):
     """Go on after so many seconds."""
 
     seconds: float
@@ -77,8 +77,7 @@ def seconds_since_boot() -> float:
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
-@dataclass(frozen=True, slots=True)
-class Failures:
+class Failures(Value, frozen=True):
     """What is known of the log-ins of a user, or the signatures of a key, that failed lately."""
 
     who: Credentials
@@ -123,8 +122,7 @@ class Failures:
         return partial(self.tokens.remove, self.who.login)
 
 
-@dataclass(frozen=True, slots=True)
-class LogIn:
+class LogIn(Value, frozen=True):
     """How these credentials come by a token, and what is said with it. See ``Client`` for ``now``."""
 
     who: Credentials

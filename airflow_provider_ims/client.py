@@ -6,14 +6,15 @@ The conversation about tokens is in ``auth``; here it learns where a project fin
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
+
+from msgspec.structs import replace
 
 from airflow_provider_ims import protocol
 from airflow_provider_ims.auth import Clock, Conversation, LogIn, ask, authorized, seconds_since_boot
 from airflow_provider_ims.errors import LoginRefusedError
-from airflow_provider_ims.models import Request, Service, Token
+from airflow_provider_ims.models import Request, Service, Token, Value
 from airflow_provider_ims.protocol import Call
 from airflow_provider_ims.settings import Settings
 from airflow_provider_ims.token_store import TokenStore
@@ -21,8 +22,7 @@ from airflow_provider_ims.token_store import TokenStore
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Client:
+class Client(Value, frozen=True):
     """Who asks which cloud, with which tokens. ``now``: aware instants; ``elapsed``: seconds that nobody can set.
 
     ``page_size``: how many images a look at all of them asks for at a time. ``look_again``: reads the connection anew,

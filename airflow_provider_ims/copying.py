@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from airflow_provider_ims import protocol
 from airflow_provider_ims.auth import NOT_SENT_AGAIN, Conversation, Pause, jitter
@@ -79,8 +81,7 @@ class _LookIsOld(Exception):
     """Between look and request too much time has passed."""
 
 
-@dataclass(slots=True)
-class Submission:
+class Submission(Struct):
     """One order on its way; it learns what earlier tries have come to. ``job_id``: its job, where one is known.
 
     :param notes: where to write down what is about to happen and what has; ``submit`` is told what stands there.

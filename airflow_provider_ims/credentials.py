@@ -5,15 +5,15 @@ Frozen values; how each is used at IAM stands in ``logging_in`` and ``signing``,
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import ClassVar, Self
 
-from airflow_provider_ims.models import CLOCK_SKEW
+from msgspec.structs import replace
+
+from airflow_provider_ims.models import CLOCK_SKEW, Value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Credentials:
+class Credentials(Value, frozen=True, kw_only=True):
     """Who asks at which IAM, and for which project: ``project_id`` wins over ``project_name``.
 
     ``refusal_lasts``: for how long what IAM has refused is not tried again; ``refusal_reason``: why.
@@ -62,13 +62,14 @@ class Credentials:
         return f"{self.iam_url} {self.user} {self.project}".rstrip()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PasswordCredentials(Credentials):
+class PasswordCredentials(Credentials, frozen=True, kw_only=True):
     """An IAM user's name and password. ``whole_domain``: for the account itself, and no project of it."""
+
+    unprinted: ClassVar[frozenset[str]] = frozenset({"password"})
 
     domain_name: str
     user_name: str
-    password: str = field(repr=False)
+    password: str
     whole_domain: bool = False
 
     @property
@@ -97,13 +98,14 @@ class PasswordCredentials(Credentials):
         return replace(self, project_name=None, project_id=None, whole_domain=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccessKey(Credentials):
+class AccessKey(Credentials, frozen=True, kw_only=True):
     """An access key (AK/SK): every request is signed. ``security_token``: of a temporary key."""
 
+    unprinted: ClassVar[frozenset[str]] = frozenset({"secret_key", "security_token"})
+
     access_key: str
-    secret_key: str = field(repr=False)
-    security_token: str | None = field(default=None, repr=False)
+    secret_key: str
+    security_token: str | None = None
 
     refusal_lasts: ClassVar[timedelta] = timedelta(minutes=5) + CLOCK_SKEW
     refusal_reason: ClassVar[str] = "more than five failures lock the key for five minutes"
@@ -124,11 +126,12 @@ class AccessKey(Credentials):
         return self.security_token or ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GivenToken(Credentials):
+class GivenToken(Credentials, frozen=True, kw_only=True):
     """A token that somebody else has got from IAM. Project and end are the token's own."""
 
-    token: str = field(repr=False)
+    unprinted: ClassVar[frozenset[str]] = frozenset({"token"})
+
+    token: str
 
     refusal_reason: ClassVar[str] = "put another token into the connection, which is used at once"
 
@@ -143,8 +146,7 @@ class GivenToken(Credentials):
         return self.token
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Agency(Credentials):
+class Agency(Credentials, frozen=True, kw_only=True):
     """An agency of the account ``domain_name``, by which a user of another one works in its projects."""
 
     assumed_by: PasswordCredentials

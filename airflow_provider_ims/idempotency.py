@@ -11,13 +11,12 @@ import hashlib
 import logging
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 from airflow_provider_ims.errors import CopyConflictError
-from airflow_provider_ims.models import Image
+from airflow_provider_ims.models import Image, Value
 from airflow_provider_ims.versions import known_fields
 
 log = logging.getLogger(__name__)
@@ -59,8 +58,7 @@ def _stem_and_clearing(key: str, image_id: str) -> tuple[str, str | None]:
     return "ims" + _hash(f"{image_id.lower()} {task}", 20), clearing
 
 
-@dataclass(frozen=True, slots=True)
-class Fingerprint:
+class Fingerprint(Value, frozen=True):
     """The first word of a copy's description, letters and digits alone: ``ims``, 20 of ``a-z2-7``, ``c1t...``, ``a2``.
 
     ``stem`` is a hash of source image and copy key but for the clearing. ``clearing``: which one of the task, and a
@@ -90,8 +88,7 @@ class Fingerprint:
         return f"{self.stem}{clearing}" + (f"a{self.attempt}" if self.attempt else "")
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(Value, frozen=True):
     """One copy as it was asked for. Where it is not ``marked`` it has no fingerprint and cannot be recognized.
 
     ``attempt``: see ``Fingerprint``. ``failed_at``: when the last job FAILed that is known of (ISO format): unfinished

@@ -9,12 +9,15 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote
+
+import msgspec
+from msgspec import field
+from msgspec.structs import replace
 
 CLOCK_SKEW = timedelta(minutes=1)
 """So much may the clocks of an Airflow's hosts differ."""
@@ -23,21 +26,37 @@ REFRESH_MARGIN = CLOCK_SKEW + timedelta(minutes=4)
 """A token this close to its end is not used any more: a request that waits in a queue must still be answered."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Value(msgspec.Struct, frozen=True):
+    """A frozen value. What it is made of prints, but for the fields that are ``unprinted``: secrets, and what is long.
+
+    Not a dataclass, for each process of a task would spend a millisecond on each of these, many times as much as here.
+    """
+
+    unprinted: ClassVar[frozenset[str]] = frozenset()
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [(name, getattr(self, name)) for name in self.__struct_fields__ if name not in self.unprinted]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
+
+
+class Request(Value, frozen=True):
     """One HTTP request. ``replays``: how often it may be sent again where nobody knows whether it was carried out.
 
     ``once``: it is not sent again by whoever carries it out, not even where it was certainly not carried out.
     ``sign``: what is done to it each time it is sent, for a signature is of use for some minutes only.
     """
 
+    unprinted: ClassVar[frozenset[str]] = frozenset({"headers", "body", "sign"})
+
     method: str
     url: str
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    body: bytes = field(default=b"", repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
     replays: int = 9
     once: bool = False
-    sign: Callable[[Request], Request] | None = field(default=None, repr=False)
+    sign: Callable[[Request], Request] | None = None
 
     def with_header(self, name: str, value: str) -> Request:
         """This request with one header more."""
@@ -48,13 +67,14 @@ class Request:
         return replace(self.sign(self), sign=None) if self.sign else self
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(Value, frozen=True):
     """One HTTP response, its body read to the end. Header names are compared without case."""
 
+    unprinted: ClassVar[frozenset[str]] = frozenset({"headers", "body"})
+
     status: int
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    body: bytes = field(default=b"", repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
 
     def header(self, name: str) -> str | None:
         """A header's value, whatever case its name is in."""
@@ -85,14 +105,15 @@ def _written_forms(secret: str) -> tuple[str, ...]:
     return tuple(sorted(filter(None, forms), key=len, reverse=True))
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(Value, frozen=True):
     """A project-scoped IAM token. ``endpoints``: public IMS URL by region, as the token's catalog gives them.
 
     With an access key there is none: ``value`` is blank, and all that is known and kept is the project's id.
     """
 
-    value: str = field(repr=False)
+    unprinted: ClassVar[frozenset[str]] = frozenset({"value"})
+
+    value: str
     issued_at: datetime
     expires_at: datetime
     project_id: str
@@ -104,16 +125,14 @@ class Token:
         return now < self.expires_at - margin
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(Value, frozen=True):
     """Where a project finds its IMS."""
 
     url: str
     project_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Quota:
+class Quota(Value, frozen=True):
     """How many private images a project has, and may have."""
 
     used: int
@@ -156,8 +175,7 @@ _IMAGE_STATUSES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Value, frozen=True):
     """An asynchronous job. ``progress`` goes from 0 to 1; ``reported_status`` is the cloud's own word."""
 
     job_id: str
@@ -207,9 +225,10 @@ class Job:
         return cls(IMAGE_JOB + image_id, JobStatus.FAIL, GONE, image_id, fail_reason="There is no such image.")
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
+class Image(Value, frozen=True):
     """An image: ``status`` queued, saving, active, killed or deleted; ``size`` in bytes; ``properties``: all of it."""
+
+    unprinted: ClassVar[frozenset[str]] = frozenset({"properties"})
 
     id: str
     name: str
@@ -220,7 +239,7 @@ class Image:
     origin: str | None = None
     size: int | None = None
     created_at: datetime | None = None
-    properties: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    properties: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def is_active(self) -> bool:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote, urlencode
 
 from airflow_provider_ims.errors import MalformedResponseError, NotFoundError
-from airflow_provider_ims.models import IMAGE_JOB, Image, Job, Quota, Request, Response, Service, text
+from airflow_provider_ims.models import IMAGE_JOB, Image, Job, Quota, Request, Response, Service, Value, text
 from airflow_provider_ims.refusals import document_of, refusal_of, request_id
 
 T = TypeVar("T")
@@ -25,8 +24,7 @@ PAGE_SIZE = 500
 """Images on a page of a list: the API's own default."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call(Generic[T]):
+class Call(Value, Generic[T], frozen=True):
     """A request, and how to read its answer: ``read`` returns the value or raises an ``ImsError``."""
 
     request: Request

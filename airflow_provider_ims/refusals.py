@@ -10,7 +10,6 @@ import html
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -25,7 +24,7 @@ from airflow_provider_ims.errors import (
     ThrottledError,
     UnavailableError,
 )
-from airflow_provider_ims.models import Job, Response, text
+from airflow_provider_ims.models import Job, Response, Value, text
 
 LONGEST_RETRY_AFTER = 86_400.0
 """Seconds; whoever asks to wait for longer is taken at this."""
@@ -97,8 +96,7 @@ _FORBIDDEN_CODES = frozenset({"IMG.0026", "IMG.0161", "APIGW.0302", "APIGW.0306"
 _NOT_FOUND_CODES = frozenset({"IMG.0027", "IMG.0144", "IMG.0086", "IMG.0121", "IAM.0004"})
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Value, frozen=True):
     """What an error answer says: the cloud's code (``IMG.``, ``APIGW.``, ``IAM.``) and words."""
 
     code: str | None

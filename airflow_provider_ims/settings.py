@@ -10,9 +10,11 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, TypedDict
+from typing import Any, ClassVar, TypedDict
 from urllib.parse import quote, urlsplit
+
+from msgspec import field
+from msgspec.structs import replace
 
 from airflow_provider_ims.addresses import (
     address,
@@ -25,7 +27,7 @@ from airflow_provider_ims.addresses import (
 )
 from airflow_provider_ims.credentials import AccessKey, Agency, Credentials, GivenToken, PasswordCredentials
 from airflow_provider_ims.errors import SettingsError
-from airflow_provider_ims.models import Service, Token
+from airflow_provider_ims.models import Service, Token, Value
 
 KNOWN_KEYS = (
     "region",
@@ -63,8 +65,7 @@ CONSOLE_FIELDS = ("region", "project_id", "image_id")
 """What ``console_url`` may name, in braces."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Value, frozen=True):
     """A connection, understood. ``timeout``: seconds to connect, and to wait for each part of an answer.
 
     ``verify``: True (the environment's CA bundle, else the usual authorities), False, or the path of a CA bundle.
@@ -72,11 +73,13 @@ class Settings:
     ``cache``: where tokens are kept, one of ``TOKEN_CACHES``. ``cache_dir``: a directory for them that all hosts share.
     """
 
+    unprinted: ClassVar[frozenset[str]] = frozenset({"proxies"})
+
     credentials: Credentials
     region: str | None = None
     ims_url: str | None = None
     verify: bool | str = True
-    proxies: Mapping[str, str] = field(default_factory=dict, repr=False)
+    proxies: Mapping[str, str] = field(default_factory=dict)
     timeout: float = DEFAULT_TIMEOUT
     console_url: str = ""
     cache: str = "file"

@@ -11,10 +11,11 @@ import stat
 import tempfile
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
+
+from airflow_provider_ims.models import Value
 
 PREFIX = "ims_token_"
 """What each record's name begins with, and so what is certainly ours."""
@@ -49,8 +50,7 @@ class Shelf(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
-class Files:
+class Files(Value, frozen=True):
     """A directory with a file for each record, and the locks beside them.
 
     The files are for their owner alone; where the directory is writable for its group, for that group: hosts may run

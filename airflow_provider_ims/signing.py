@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+
+from msgspec.structs import replace
 
 from airflow_provider_ims.credentials import AccessKey
 from airflow_provider_ims.models import Request

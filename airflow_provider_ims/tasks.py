@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, cast
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowRescheduleException
+from msgspec import Struct, field
+from msgspec.structs import asdict
 
 from airflow_provider_ims.errors import ArgumentError, ImsError, StateStoreError, ThrottledError
 from airflow_provider_ims.idempotency import copy_key
@@ -25,8 +26,7 @@ DEFERRAL_MARGIN = timedelta(minutes=5)
 """Airflow's own time-out comes so much later than the deadline, so that the last look happens and the error is ours."""
 
 
-@dataclass(slots=True)
-class Notes:
+class Notes(Struct):
     """What a task's process leaves to the next one under ``key``, in Airflow's task state store.
 
     A store belongs to one task of one run, mapped index included; tries share it. Airflow below 3.3 has none: there

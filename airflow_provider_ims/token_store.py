@@ -15,17 +15,17 @@ import json
 import logging
 import os
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.fernet import Fernet, InvalidToken
+from msgspec.structs import asdict, replace
 
 from airflow_provider_ims.credentials import Credentials
 from airflow_provider_ims.keys import COST, derived
-from airflow_provider_ims.models import Token
+from airflow_provider_ims.models import Token, Value
 from airflow_provider_ims.shelves import PREFIX, Shelf
 from airflow_provider_ims.versions import known_fields
 
@@ -41,8 +41,7 @@ _UNUSABLE = (OSError, UnsupportedAlgorithm)
 _INSTANTS = ("issued_at", "expires_at", "until")
 
 
-@dataclass(frozen=True, slots=True)
-class FailedLogIns:
+class FailedLogIns(Value, frozen=True):
     """A user's log-ins that may count as wrong passwords: what IAM said last, and until when that is remembered.
 
     ``projects``: those for which it answered with 401. ``unanswered``: how many others were sent without an answer.
@@ -185,7 +184,8 @@ class TokenStore:
 def _read_record(record: dict[str, Any]) -> Token | FailedLogIns | None:
     if record.get("version") != _VERSION:
         return None
-    kind: type[Token | FailedLogIns] = {"Token": Token, "FailedLogIns": FailedLogIns}[str(record["kind"])]
+    kinds: dict[str, type[Token] | type[FailedLogIns]] = {"Token": Token, "FailedLogIns": FailedLogIns}
+    kind = kinds[str(record["kind"])]
     instants = {key: datetime.fromisoformat(str(record[key])) for key in _INSTANTS if key in record}
     lists = {key: tuple(value) for key, value in record.items() if isinstance(value, list)}
     return kind(**known_fields(kind, {**record, **instants, **lists}))

@@ -11,10 +11,11 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import count
 from math import ceil, inf
 from typing import Any, TypeVar
+
+from msgspec import Struct
 
 from airflow_provider_ims.auth import Conversation, Pause, jitter
 from airflow_provider_ims.errors import ConnectError, ImsError, ImsTransientError, ResponseLostError
@@ -57,8 +58,7 @@ def backoff(attempt: int, outcome: Outcome) -> float:
     return jitter(0.0, ceiling) if asked is None else asked + jitter(0.0, 1.0)
 
 
-@dataclass(slots=True)
-class Pace:
+class Pace(Struct):
     """Whether the cloud takes requests now, for all who share it.
 
     What one of them is refused for flow control, the others do not ask for as long as the cloud says, else for a time

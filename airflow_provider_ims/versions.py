@@ -7,8 +7,9 @@ Imported where DAGs are parsed, so it imports next to nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any
+
+from msgspec import Struct
 
 from airflow_provider_ims import __version__
 from airflow_provider_ims.errors import NewerReleaseError
@@ -38,7 +39,6 @@ def stored_version(kind: str, others: dict[str, Any]) -> int | None:
     return others.get("version")
 
 
-def known_fields(kind: type, facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Of these facts, those that a dataclass of this release has a field for."""
-    known = {each.name for each in fields(kind)}
-    return {name: value for name, value in facts.items() if name in known}
+def known_fields(kind: type[Struct], facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Of these facts, those that this release has a field for."""
+    return {name: value for name, value in facts.items() if name in kind.__struct_fields__}

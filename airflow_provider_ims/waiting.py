@@ -7,10 +7,12 @@ Nothing but SUCCESS with an image that is ``active`` is success. It only reads; 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from airflow_provider_ims import protocol
 from airflow_provider_ims.auth import Conversation, Pause, jitter
@@ -42,8 +44,7 @@ LONGEST_PAUSE = 300.0
 """Seconds between looks that fail, at most (unless the interval is longer, or the cloud asks for more)."""
 
 
-@dataclass(slots=True)
-class Watch:
+class Watch(Struct):
     """One wait for one job. ``poll_interval``: seconds between looks; ``deadline``: the instant of the last one.
 
     ``pause``: seconds until the next look, as the last one left it. ``failures`` and ``unknown_looks``: how many looks

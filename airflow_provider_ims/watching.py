@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from fnmatch import fnmatchcase
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct, field
+
 from airflow_provider_ims import protocol
 from airflow_provider_ims.errors import ArgumentError, MalformedResponseError
-from airflow_provider_ims.models import Image, instant
+from airflow_provider_ims.models import Image, Value, instant
 
 if TYPE_CHECKING:
     from airflow_provider_ims.auth import Conversation  # DAG files, which load this, need no more
@@ -32,8 +33,7 @@ MOST_KEPT = 1500
 """Ids that are remembered; of more, those that are not listed any more are forgotten. Airflow stores 64 KiB."""
 
 
-@dataclass(frozen=True, slots=True)
-class ImageFilter:
+class ImageFilter(Value, frozen=True):
     """Which images are watched: those that match all of what is given.
 
     :param name: a pattern of names as ``fnmatch`` has it (``golden-*``); case counts.
@@ -76,8 +76,7 @@ class ImageFilter:
         return fnmatchcase(name, self.name or "*")
 
 
-@dataclass(slots=True)
-class Told:
+class Told(Struct):
     """Of which images somebody was told, the first one first; ``offered``: it is not known yet whether that arrived."""
 
     ids: dict[str, None]

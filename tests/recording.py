@@ -16,6 +16,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
+
 from airflow_provider_ims import __version__
 from airflow_provider_ims.cli.notes import FileNotes
 from airflow_provider_ims.copying import Submission
@@ -122,7 +124,7 @@ def tokens() -> dict[str, Any]:
         store.write(who, token)
         store.write(who.login, refused)
         files = {path.name: path.read_text() for path in Path(folder).iterdir()}
-    kept = json.loads(json.dumps([asdict(token), asdict(refused)], default=datetime.isoformat))
+    kept = json.loads(json.dumps([structs.asdict(token), structs.asdict(refused)], default=datetime.isoformat))
     return {"connection": CONNECTION, "files": files, "kept": kept}
 
 

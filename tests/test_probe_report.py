@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from airflow_provider_ims.errors import ForbiddenError, LoginRefusedError
 from airflow_provider_ims.models import Request, Response

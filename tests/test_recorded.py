@@ -10,7 +10,6 @@ import asyncio
 import importlib
 import json
 import re
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ import pytest
 from airflow.models.trigger import Trigger
 from airflow.sdk.exceptions import AirflowRescheduleException
 from airflow.serialization.decoders import smart_decode_trigger_kwargs
+from msgspec.structs import asdict
 
 from airflow_provider_ims import __version__, triggers
 from airflow_provider_ims.cli.notes import FileNotes

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from argparse import Namespace
-from dataclasses import asdict
 from datetime import timedelta
 from itertools import islice
 from typing import Any
+
+from msgspec.structs import asdict
 
 from airflow_provider_ims.arguments import LONGEST_MARKED_DESCRIPTION, check_copy
 from airflow_provider_ims.cli.notes import FileNotes

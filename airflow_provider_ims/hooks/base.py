@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 import weakref
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import cached_property, partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
@@ -17,6 +16,7 @@ from urllib.parse import urlsplit
 
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
+from msgspec.structs import replace
 
 from airflow_provider_ims import protocol
 from airflow_provider_ims.arguments import check_copy, check_image_id, check_job_id

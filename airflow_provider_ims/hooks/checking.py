@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from airflow_provider_ims import protocol
 from airflow_provider_ims.errors import (
@@ -15,6 +16,7 @@ from airflow_provider_ims.errors import (
     LoginRefusedError,
     SettingsError,
 )
+from airflow_provider_ims.models import Value
 
 if TYPE_CHECKING:
     from airflow_provider_ims.hooks.base import ImsBaseHook
@@ -23,8 +25,7 @@ LONGEST_ANSWER = 10.0
 """Seconds that each answer may take in a check, whatever the connection's ``timeout``: somebody looks on."""
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectionCheck:
+class ConnectionCheck(Value, frozen=True):
     """What was found; what is None was not reached. ``advice`` and ``error``: what failed and what to
     mend, and the name of its class, where something did.
 

@@ -11,11 +11,11 @@ import ssl
 import time
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import httpcore
+from msgspec import Struct
 
 from airflow_provider_ims.errors import ImsError
 from airflow_provider_ims.hooks.connection import (
@@ -106,8 +106,7 @@ class Network:
         return kind(request, Exception(f"{words}{way}"))
 
 
-@dataclass(slots=True)
-class _Progress:
+class _Progress(Struct):
     """Whether a request has begun to go out. What is said to a proxy before is none."""
 
     has_begun: bool = False

@@ -9,12 +9,14 @@ import asyncio
 import logging
 import ssl
 import time
-from dataclasses import dataclass, field, replace
+from typing import ClassVar
 from urllib.parse import urlsplit
 
 import aiohttp
 from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
 from airflow.sdk.exceptions import AirflowNotFoundException
+from msgspec import field
+from msgspec.structs import replace
 
 from airflow_provider_ims.client import Client
 from airflow_provider_ims.errors import ConnectError, ConnectionLookUpError
@@ -27,6 +29,7 @@ from airflow_provider_ims.hooks.connection import (
     proxy_of,
     tls_of,
 )
+from airflow_provider_ims.models import Value
 from airflow_provider_ims.transport import Pace
 
 log = logging.getLogger(__name__)
@@ -47,16 +50,17 @@ LONGEST_HEADER = 65_536
 """Bytes. A token with a large catalog has more than the 8,190 that aiohttp would take."""
 
 
-@dataclass(frozen=True)
-class Access:
+class Access(Value, frozen=True):
     """An Airflow connection, looked up at ``read_at`` (on a clock that nobody can set), with what follows from it."""
+
+    unprinted: ClassVar[frozenset[str]] = frozenset({"_proxies"})
 
     client: Client
     tls: ssl.SSLContext
     ca_stamp: float | None
     timeout: aiohttp.ClientTimeout
     read_at: float
-    _proxies: dict[str, str | None] = field(default_factory=dict, repr=False)
+    _proxies: dict[str, str | None] = field(default_factory=dict)
 
     def proxy(self, url: str) -> str | None:
         """The proxy on the way to this address."""

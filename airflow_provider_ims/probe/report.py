@@ -6,13 +6,14 @@ account, and everything that has the form of an id, taken out.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
+
+import msgspec
 
 from airflow_provider_ims import __version__
 from airflow_provider_ims.arguments import UUID
@@ -41,7 +42,7 @@ class Redaction:
     """
 
     def __init__(self, credentials: Any, seen: Seen) -> None:
-        known: list[object] = [dataclasses.asdict(credentials), seen.source.get("id"), seen.source.get("name")]
+        known: list[object] = [msgspec.to_builtins(credentials), seen.source.get("id"), seen.source.get("name")]
         for answer in seen.log_ins:
             known += [token_of(answer).get(key) for key in ("user", "project", "domain", "assumed_by")]
             known.append(answer.header("X-Subject-Token"))

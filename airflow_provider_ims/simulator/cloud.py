@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from msgspec import structs
+
 from airflow_provider_ims.models import Request, Response
 from airflow_provider_ims.simulator import errors
 from airflow_provider_ims.simulator.faults import Fault, FaultBook, spoil
@@ -123,7 +125,9 @@ class Cloud:
         response = outcome.response
         if response is not None:
             body = b"" if call.method == "HEAD" else response.body
-            response = replace(response, headers={**response.headers, "X-Request-Id": call.request_id}, body=body)
+            response = structs.replace(
+                response, headers={**response.headers, "X-Request-Id": call.request_id}, body=body
+            )
         return Reply(response, outcome.delay + delay, outcome.connection)
 
     def _answer(self, route: Route | None, call: Call) -> Response:

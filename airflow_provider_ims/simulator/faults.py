@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from types import NoneType
 from typing import Any, Literal
 
+from msgspec import structs
+
 from airflow_provider_ims.models import Response
 from airflow_provider_ims.simulator import errors
 from airflow_provider_ims.simulator.wire import Call, Connection, Reply
@@ -146,13 +148,13 @@ def _spoiled_response(fault: Fault, good: Response) -> Reply:
         case "html":
             return Reply(errors.html_page(fault.status, fault.message or "The service cannot be reached."))
         case "wrong_content_type":
-            return Reply(replace(good, headers={**good.headers, "Content-Type": "text/plain"}))
+            return Reply(structs.replace(good, headers={**good.headers, "Content-Type": "text/plain"}))
         case "bad_json":
-            return Reply(replace(good, body=good.body[: len(good.body) // 2]))
+            return Reply(structs.replace(good, body=good.body[: len(good.body) // 2]))
         case "empty":
-            return Reply(replace(good, body=b""))
+            return Reply(structs.replace(good, body=b""))
         case "no_fields":
-            return Reply(replace(good, body=b"{}"))
+            return Reply(structs.replace(good, body=b"{}"))
         case "redirect":
             return Reply(Response(302, {"Location": fault.location}))
         case _:

@@ -183,4 +183,11 @@ CLOUD = (
         "False",
         "core/test_refusals.py",
     ),
+    Break(
+        "secrets do not print",
+        "models.py",
+        "for name in self.__struct_fields__ if name not in self.unprinted",
+        "for name in self.__struct_fields__",
+        "core/test_models.py",
+    ),
 )

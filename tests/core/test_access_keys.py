@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import dataclasses
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from airflow_provider_ims import protocol
 from airflow_provider_ims.errors import LoginRefusedError, RefusedError, SettingsError
@@ -90,7 +91,7 @@ def often(call: protocol.Call[Any]) -> protocol.Call[Any]:
 def temporary(world: World, **fields: Any) -> dict[str, Any]:
     account = world.cloud.state.accounts[0]
     key = StoredKey("TEMP", "secret", account, "security-token", world.now + timedelta(minutes=15))
-    world.cloud.add_key(replace(key, **fields))
+    world.cloud.add_key(dataclasses.replace(key, **fields))
     return {"login": "TEMP", "password": "secret", "more": {"security_token": "security-token"}}
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import re
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from airflow_provider_ims.arguments import LONGEST_DESCRIPTION, LONGEST_MARKED_DESCRIPTION
 from airflow_provider_ims.errors import CopyConflictError

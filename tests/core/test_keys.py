@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from airflow_provider_ims.credentials import PasswordCredentials
 from airflow_provider_ims.keys import QUICK_COST, QUICK_PASSES, derived, memory_of

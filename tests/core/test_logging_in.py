@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from airflow_provider_ims.credentials import AccessKey, Agency, GivenToken, PasswordCredentials
 from airflow_provider_ims.errors import (

@@ -183,7 +183,8 @@ def test_secrets_do_not_print() -> None:
         Request("POST", "https://iam", {"X-Auth-Token": "secret"}, b"secret"),
         Response(201, {"X-Subject-Token": "secret"}, b"secret"),
     )
-    assert not [noun for noun in nouns if "secret" in repr(noun) + str(noun)]
+    assert not [noun for noun in nouns if "secret" in f"{noun!r} {noun} {noun.__rich_repr__()}"]
+    assert repr(nouns[-1]) == "Response(status=201)"
     assert not [who for who in EACH_WAY if "secret" in who.identity + who.user + str(who.login)]
 
 

@@ -32,7 +32,7 @@ def test_a_link_in_the_place_of_a_lock_is_not_followed(tmp_path: Path) -> None:
     assert not (tmp_path / "elsewhere").exists()
 
 
-class Lockless(Files):
+class Lockless(Files, frozen=True):
     """A file system without locks."""
 
     def lock(self, name: str) -> int:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from airflow_provider_ims import errors
 from airflow_provider_ims.copying import LONGEST_SLOT_PAUSE, pause_for_slot

@@ -7,7 +7,6 @@ import logging
 import os
 import stat
 import time
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from inspect import signature
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import NoReturn
 
 import pytest
 from cryptography.exceptions import UnsupportedAlgorithm
+from msgspec.structs import replace
 
 from airflow_provider_ims.credentials import Credentials, PasswordCredentials
 from airflow_provider_ims.keys import PASSES
@@ -171,7 +171,7 @@ def test_what_is_not_shared_is_said_once_with_its_reason_and_remedy_until_it_is_
     assert store.trouble is None
 
 
-class Unusual(Files):
+class Unusual(Files, frozen=True):
     """A shelf whose trouble is none that the system has words for."""
 
     def write(self, name: str, sealed: bytes) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict
 from typing import Any
 
 import pytest
+from msgspec.structs import asdict
 
 from airflow_provider_ims import __version__
 from airflow_provider_ims.errors import NewerReleaseError

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from contextlib import nullcontext
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from airflow_provider_ims import errors
 from airflow_provider_ims.idempotency import Order

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from airflow_provider_ims.auth import Conversation
 from airflow_provider_ims.errors import ArgumentError, MalformedResponseError

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Literal
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit
 
 from airflow.sdk.exceptions import TaskDeferred
 from greenlet import GreenletExit, greenlet
+from msgspec.structs import replace
 
 from airflow_provider_ims.client import Client
 from airflow_provider_ims.hooks.base import ImsBaseHook
