@@ -1,8 +1,10 @@
-"""``end_in_triggerer``: what it refuses, when, and that a trigger without its task leaves the end to a worker."""
+"""``end_in_triggerer``: what it refuses, when a task ends, and that a trigger without it leaves that to a worker."""
 
 from __future__ import annotations
 
 import asyncio
+import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from airflow_provider_ims.sensors import JobSensor
 from airflow_provider_ims.simulator.pytest_plugin import ImsSimulator
 from airflow_provider_ims.simulator.seeds import PLAIN_IMAGE
 from airflow_provider_ims.triggers import JobTrigger
+from airflow_provider_ims.triggers.ending import AT_MULTIPLES_OF, Ends, ends_here
 from tests.shells import TaskInstance, run_task
 
 pytestmark = pytest.mark.usefixtures("airflow_home")
@@ -158,3 +161,55 @@ def test_a_sensor_pushes_what_it_would_return(ims_simulator: ImsSimulator, pushe
 def test_who_is_not_to_push_pushes_no_job_id(ims_simulator: ImsSimulator) -> None:
     run = run_task(copy(poll_interval=0.1, do_xcom_push=False))
     assert list(run.xcom) == ["image_id"]
+
+
+async def order_of_ends(every: float, seconds: dict[str, float]) -> list[str]:
+    """Who has ended, in that order: those whose jobs end after so many seconds, and the jobs themselves."""
+    ends, found = Ends(every), list[str]()
+
+    async def end(name: str) -> None:
+        with ends.expected():
+            await asyncio.sleep(seconds[name])
+            found.append(f"job {name}")
+        await ends.together()
+        found.append(name)
+
+    async with asyncio.TaskGroup() as group:
+        for name in seconds:
+            group.create_task(end(name))
+    return found
+
+
+def test_ends_wait_for_those_that_are_to_come() -> None:
+    found = asyncio.run(order_of_ends(1e12, {"a": 0.0, "b": 0.05, "c": 0.1}))
+    assert found[:3] == ["job a", "job b", "job c"]
+    assert sorted(found[3:]) == ["a", "b", "c"]
+
+
+def test_ends_do_not_wait_for_long() -> None:
+    assert asyncio.run(order_of_ends(0.05, {"a": 0.0, "b": 0.3})) == ["job a", "a", "job b", "b"]
+
+
+def test_who_fails_is_not_waited_for() -> None:
+    async def fail_and_end() -> None:
+        ends = Ends(1e12)
+        with suppress(ConnectionError), ends.expected():
+            raise ConnectionError
+        async with asyncio.timeout(5):
+            await ends.together()
+
+    asyncio.run(fail_and_end())
+
+
+def test_a_trigger_waits_for_the_others_of_its_loop(ims_simulator: ImsSimulator, pushed: Pushed) -> None:
+    async def first_alone() -> bool:
+        left = AT_MULTIPLES_OF - time.time() % AT_MULTIPLES_OF
+        await asyncio.sleep(left if left < 2 else 0)  # then none waits any more
+        with ends_here().expected():
+            waiting = asyncio.create_task(end_of(job_id, {"image_id": "{image_id}"}))
+            done, _ = await asyncio.wait([waiting], timeout=1)
+        return bool(pushed) and not done and type(await waiting) is TaskSuccessEvent
+
+    ims_simulator.cloud.change(copy_seconds=0.1)
+    job_id = run_task(copy(wait_for_completion=False, end_in_triggerer=False)).returned
+    assert asyncio.run(first_alone())

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, nullcontext
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -36,9 +35,6 @@ TOLERATED_LOOK_UPS = 3
 
 LONGEST_PUSH = 30.0
 """Seconds that an XCom may take to be written; after that the end is left to a worker."""
-
-END_TOGETHER = 10.0
-"""Seconds of the clock at whose multiples tasks end here: Airflow has the DAG's file parsed for ends, once for many."""
 
 KILLED = "The task does not wait any more. %s"
 
@@ -99,18 +95,24 @@ class JobTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look until the job is over, and yield one event: ``status`` (``success``, ``error``) and what is known."""
-        await self.get_hook().sleep(SOONEST_RETURN if self.first_pause is None else self.first_pause)
-        try:
-            check_version(f"The wait for job {self.job_id}", self.version, DEFERRAL)
-            made = await asyncio.create_task(self._wait())  # outside the greenlets that Airflow has a trigger run in
-        except ImsError as error:
-            event = {"status": "error", **error.to_event()}
-        else:
-            if await self._has_pushed(made["image_id"]):
-                await asyncio.sleep(END_TOGETHER - time.time() % END_TOGETHER)
-                yield TaskSuccessEvent()
-                return
-            event = {"status": "success", **made}
+        from airflow_provider_ims.triggers.ending import ends_here
+
+        has_pushed = False
+        with nullcontext() if self.xcoms is None else ends_here().expected():
+            await self.get_hook().sleep(SOONEST_RETURN if self.first_pause is None else self.first_pause)
+            try:
+                check_version(f"The wait for job {self.job_id}", self.version, DEFERRAL)
+                # in a task: outside the greenlets that Airflow has a trigger run in
+                made = await asyncio.create_task(self._wait())
+            except ImsError as error:
+                event = {"status": "error", **error.to_event()}
+            else:
+                event = {"status": "success", **made}
+                has_pushed = await self._has_pushed(made["image_id"])
+        if has_pushed:
+            await ends_here().together()
+            yield TaskSuccessEvent()
+            return
         key = {"copy_key": self.order["key"]} if self.order else {}
         yield TriggerEvent({"version": DEFERRAL, "job_id": self.job_id, **key, **event})
 

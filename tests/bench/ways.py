@@ -36,29 +36,39 @@ WARM_UP: dict[str, Any] = {"copy_seconds": 8.0}
 ENVIRONMENT = {"AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "86400"}
 """DAG files are parsed once; parsing them again costs the same on each way, and at other times."""
 
-DAGS = {path.name: path.read_text() for path in sorted((Path(__file__).parent / "dags").glob("*.py"))}
-
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A DAG of ``dags`` whose tasks ``copies`` a param ``image_ids`` of images, and the kind of its connection."""
+    """A DAG whose tasks copy a param ``image_ids`` of images, the kind of its connection, and its file in ``dags``.
+
+    The file is installed with the DAG's id as its name: each way has a file of its own, as DAGs of users have.
+    """
 
     dag_id: str
     title: str
     connection: Literal["http", "ims"]
+    file: str
 
     @property
     def is_ours(self) -> bool:
         return self.connection == "ims"
 
 
-RESCHEDULE = Way("http_sensor_reschedule", "`HttpOperator` and `HttpSensor`, `mode=reschedule`", "http")
-POKE = Way("http_sensor_poke", "the same, `mode=poke`", "http")
-OWN_TASK = Way("own_task", "own `@task`, requests in a loop", "http")
-OPERATOR = Way("operator_waits", "`CopyImageOperator` that waits", "ims")
-SENSOR = Way("operator_and_sensor", "`CopyImageOperator` and `JobSensor`", "ims")
-TRIGGERER = Way("ends_in_triggerer", "`CopyImageOperator` that waits, `end_in_triggerer=True`", "ims")
+RESCHEDULE = Way(
+    "http_sensor_reschedule",
+    "`HttpOperator` and `HttpSensor`, `mode=reschedule`",
+    "http",
+    "http_operator_and_sensor.py",
+)
+POKE = Way("http_sensor_poke", "the same, `mode=poke`", "http", "http_operator_and_sensor.py")
+OWN_TASK = Way("own_task", "own `@task`, requests in a loop", "http", "own_task.py")
+OPERATOR = Way("operator_waits", "`CopyImageOperator` that waits", "ims", "operator_that_waits.py")
+SENSOR = Way("operator_and_sensor", "`CopyImageOperator` and `JobSensor`", "ims", "operator_and_sensor.py")
+TRIGGERER = Way(
+    "ends_in_triggerer", "`CopyImageOperator` that waits, `end_in_triggerer=True`", "ims", "operator_that_waits.py"
+)
 WAYS = [RESCHEDULE, POKE, OWN_TASK, OPERATOR, SENSOR, TRIGGERER]
+DAGS = {f"{way.dag_id}.py": (Path(__file__).parent / "dags" / way.file).read_text() for way in WAYS}
 
 
 @dataclass(frozen=True, slots=True)

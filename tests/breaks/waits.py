@@ -106,4 +106,18 @@ WAITS = (
         "key: str | None = None, image_page",
         "test_recorded.py",
     ),
+    Break(
+        "ends in the triggerer wait for each other",
+        "triggers/jobs.py",
+        "await ends_here().together()",
+        "pass",
+        "test_ending.py",
+    ),
+    Break(
+        "a lone end in the triggerer does not wait",
+        "triggers/ending.py",
+        "self._all_came.set()",
+        "pass",
+        "test_ending.py",
+    ),
 )

@@ -1,8 +1,12 @@
-"""Copies with the HTTP provider's operator and sensor: log in, copy, look until the job is over."""
+"""Copies with the HTTP provider's operator and sensor: log in, copy, look until the job is over.
+
+The file's name ends with the sensor's mode.
+"""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from airflow.providers.http.operators.http import HttpOperator
@@ -10,6 +14,7 @@ from airflow.providers.http.sensors.http import HttpSensor
 from airflow.sdk import DAG, Param, task, task_group
 from airflow.sdk.exceptions import AirflowFailException
 
+WAY = Path(__file__).stem
 PARAMS = {"image_ids": Param([], type="array"), "conn_id": "cloud", "domain_name": "", "project_id": ""}
 CONN = "{{ params.conn_id }}"
 USER = {"name": "{{ conn.get(params.conn_id).login }}", "password": "{{ conn.get(params.conn_id).password }}"}
@@ -37,11 +42,18 @@ def is_over(response: Any) -> bool:
     return bool(job["status"] == "SUCCESS")
 
 
-def each_copy(mode: str) -> Any:
-    """A group of two tasks: copy, and wait for the job."""
+with DAG(WAY, schedule=None, params=PARAMS):
+    log_in = HttpOperator(
+        task_id="log_in",
+        http_conn_id=CONN,
+        endpoint="/v3/auth/tokens",
+        data=json.dumps({"auth": LOG_IN}),
+        headers=JSON,
+        response_filter=lambda response: response.headers["X-Subject-Token"],
+    )
 
-    @task_group(group_id="each")
-    def copy_and_wait(endpoint: str, data: str) -> None:
+    @task_group
+    def each(endpoint: str, data: str) -> None:
         copy = HttpOperator(
             task_id="copy_image",
             http_conn_id=CONN,
@@ -56,24 +68,11 @@ def each_copy(mode: str) -> Any:
             endpoint=JOB,
             headers=TOKEN,
             response_check=is_over,
-            mode=mode,
+            mode=WAY.rpartition("_")[2],
             poke_interval=5,
             retries=5,
             retry_delay=1,
         )
         copy >> wait
 
-    return copy_and_wait
-
-
-for mode in ("reschedule", "poke"):
-    with DAG(f"http_sensor_{mode}", schedule=None, params=PARAMS):
-        log_in = HttpOperator(
-            task_id="log_in",
-            http_conn_id=CONN,
-            endpoint="/v3/auth/tokens",
-            data=json.dumps({"auth": LOG_IN}),
-            headers=JSON,
-            response_filter=lambda response: response.headers["X-Subject-Token"],
-        )
-        log_in >> each_copy(mode).expand_kwargs(plan())
+    log_in >> each.expand_kwargs(plan())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 from airflow.sdk import DAG, BaseHook, Param, task
@@ -45,5 +46,5 @@ def copy_image(image_id: str, name: str, **context: Any) -> str:
             time.sleep(5)
 
 
-with DAG("own_task", schedule=None, params=PARAMS):
+with DAG(Path(__file__).stem, schedule=None, params=PARAMS):
     copy_image.expand_kwargs(plan())

@@ -1,4 +1,4 @@
-"""Copies with this provider: the operator waits, or a sensor does.
+"""Copies with the operator, and a sensor that waits for them.
 
 The sensors' ``weight_rule`` lets them begin before the copies that are still to be begun, for they hold no slot. The
 HTTP provider's would: with ``mode=poke`` no copy could begin for them, with ``mode=reschedule`` each look is a process.
@@ -6,6 +6,7 @@ HTTP provider's would: with ``mode=poke`` no copy could begin for them, with ``m
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from airflow.sdk import DAG, Param, task, task_group
@@ -15,7 +16,6 @@ from airflow_provider_ims.sensors import JobSensor
 
 PARAMS = {"image_ids": Param([], type="array"), "conn_id": "cloud", "domain_name": "", "project_id": ""}
 COMMON: dict[str, Any] = {"ims_conn_id": "{{ params.conn_id }}", "retries": 2, "retry_delay": 1}
-WAITING = COMMON | {"wait_for_completion": True, "poll_interval": 5}
 
 
 @task
@@ -24,13 +24,7 @@ def plan(**context: Any) -> list[dict[str, str]]:
     return [{"image_id": image, "name": f"copy-{number}"} for number, image in enumerate(images)]
 
 
-with DAG("operator_waits", schedule=None, params=PARAMS):
-    CopyImageOperator.partial(task_id="copy_image", **WAITING).expand_kwargs(plan())
-
-with DAG("ends_in_triggerer", schedule=None, params=PARAMS):
-    CopyImageOperator.partial(task_id="copy_image", end_in_triggerer=True, **WAITING).expand_kwargs(plan())
-
-with DAG("operator_and_sensor", schedule=None, params=PARAMS):
+with DAG(Path(__file__).stem, schedule=None, params=PARAMS):
 
     @task_group
     def each(image_id: str, name: str) -> None:
