@@ -62,7 +62,7 @@ test-cluster: .venv-cluster/ready ## the services of docker/compose.yaml without
 test-cluster-short: .venv-cluster/ready ## the same with fewer copies, all losses in one run
 	@$(PY_CLUSTER) -m tests.cluster --short
 
-bench: .venv/bench-ready ## what waiting costs: ours beside the ways of today; renews the README's figures (45 minutes)
+bench: .venv/bench-ready ## what waiting costs: ours beside the ways of today; renews the README's figures (an hour)
 	@$(PY) -m tests.bench
 
 test-browser: .venv/browser-ready ## what people see, in a real browser (needs Chromium); takes the README's pictures anew

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from weakref import WeakKeyDictionary
 
-AT_MULTIPLES_OF = 10.0
-"""Seconds of the clock."""
+AT_MULTIPLES_OF = 20.0
+"""Seconds of the clock, so that those of several triggerers come at once as well."""
 
 
 class Ends:

@@ -15,7 +15,7 @@ from airflow_provider_ims.simulator import Cloud, Settings, SimulatorThread, con
 from airflow_provider_ims.simulator.seeds import numbered_image
 from tests.bench.measuring import ExecutorLog, cpu_of
 from tests.bench.postgres import Database, database
-from tests.bench.ways_figures import Cost, Figures, of_run
+from tests.bench.ways_figures import Cost, Figures, middle, of_run
 from tests.real.processes import StackError, pause
 from tests.real.rest import OVER
 from tests.real.stack import Stack
@@ -23,6 +23,9 @@ from tests.real.stack import Stack
 SLOTS = 16
 INTERVAL = 5.0
 """Seconds between looks, in each of the DAGs."""
+
+SHORT, ROUNDS = 50, 3
+"""Fewer copies than these are over so soon that runs differ by more than they should: each way runs so often."""
 
 PATIENCE = 1200.0
 """Seconds that one run may take."""
@@ -73,7 +76,7 @@ DAGS = {f"{way.dag_id}.py": (Path(__file__).parent / "dags" / way.file).read_tex
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """All of it: one run of each way for each number of copies, and what an idle Airflow costs a second."""
+    """All of it: the middle run of each way for each number of copies, and what an idle Airflow costs a second."""
 
     database: str
     airflow: str
@@ -86,20 +89,22 @@ class Results:
 
 
 def measure(numbers: Sequence[int], say: Any) -> Results:
-    """Run each way with each number of copies, one after the other, each once with a single copy before."""
+    """Run each way with each number of copies, in turns, each once with a single copy before."""
     with database() as kept_in, Stack(dag_files=DAGS, env=ENVIRONMENT | kept_in.env, parallelism=SLOTS) as stack:
         version = stack.api.get("/version")["version"]
         say(f"Airflow {version} on {kept_in.name}, LocalExecutor, {SLOTS} slots")
         for way in WAYS:
             say(f"{way.dag_id}: one copy to warm up")
             run_once(stack, kept_in, way, 1, WARM_UP)
-        idle_cpu = idle(stack)
+        idle_cpu = idle(stack, kept_in)
         say(f"idle: {idle_cpu:.3f} CPU s a second")
-        found = []
+        found: list[Figures] = []
         for copies in numbers:
-            for way in WAYS:
-                found.append(run_once(stack, kept_in, way, copies, COPIES))
-                say(summary(found[-1]))
+            runs: dict[str, list[Figures]] = {way.dag_id: [] for way in WAYS}
+            for way in WAYS * (ROUNDS if copies < SHORT else 1):
+                runs[way.dag_id].append(run_once(stack, kept_in, way, copies, COPIES))
+                say(summary(runs[way.dag_id][-1]))
+            found += [middle(each) for each in runs.values()]
         return Results(kept_in.name, version, idle_cpu, found)
 
 
@@ -107,16 +112,16 @@ def summary(figures: Figures) -> str:
     """A line for whoever waits."""
     return (
         f"{figures.way}: {figures.copies} copies, {figures.state}, {figures.wall:.0f} s, "
-        f"{figures.airflow_cpu:.1f} CPU s, {figures.task_processes} task processes, "
+        f"{figures.cpu_in_all:.1f} CPU s, {figures.task_processes} task processes, "
         f"noticed after {figures.noticed_median:.1f} s, {figures.false_failures} false failures"
     )
 
 
-def idle(stack: Stack) -> float:
+def idle(stack: Stack, kept_in: Database) -> float:
     """CPU seconds a second of an Airflow that has nothing to do."""
-    before, began = cpu_of(stack, None), time.monotonic()
+    before, began = cpu_of(stack, kept_in.pid), time.monotonic()
     pause(IDLE)
-    return (cpu_of(stack, None) - before).total() / (time.monotonic() - began)
+    return (cpu_of(stack, kept_in.pid) - before).total() / (time.monotonic() - began)
 
 
 def run_once(stack: Stack, kept_in: Database, way: Way, copies: int, settings: dict[str, Any]) -> Figures:

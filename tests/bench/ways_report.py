@@ -7,7 +7,20 @@ from functools import partial
 from pathlib import Path
 
 from tests.bench.report import Panels, Promise, Report, bars, filled, machine, table
-from tests.bench.ways import INTERVAL, OPERATOR, POKE, SENSOR, SLOTS, TRIGGERER, WAYS, Results, Way, raw
+from tests.bench.ways import (
+    INTERVAL,
+    OPERATOR,
+    POKE,
+    ROUNDS,
+    SENSOR,
+    SHORT,
+    SLOTS,
+    TRIGGERER,
+    WAYS,
+    Results,
+    Way,
+    raw,
+)
 from tests.bench.ways_figures import Figures
 
 HEADINGS = (
@@ -27,21 +40,23 @@ HEADINGS = (
 )
 CAPTION = """
 One run of `make bench`: {machine}, Airflow {airflow} on {database}, LocalExecutor with {slots} slots, mapped copies
-of 20 to 40 s in one simulator without limits, a look every 5 s. *Task processes*: those that the executor started,
-for the list of images, and for a log-in where it is a task, included. *Slots held while waiting*: the part of the
-time between two looks at a job that was not over, for which one worker slot was held from look to look (-: none was
-looked at twice). *Slot-seconds*: from when the executor started a process until it saw its end (which it does up to 5
-s late), by its own log. *Log-ins*, *requests*, *connections*: as the cloud saw them. *CPU*: user and system, of all
-of Airflow's processes, tasks included and the database not, from the run's start until its last process was gone; an
-idle Airflow takes {idle:.2f} s a second of it. *End noticed after*: from a job's end to the arrival of the first look
-after it; *task over after*: likewise to the end of the copy's last task; both the median. *False failures*: tries
-that Airflow failed though nothing had; the HTTP provider's sensors have five retries, one second apart, to come
-through. Our sensors have `weight_rule="upstream"`, so that they begin before the copies that are still to be begun.
+of 20 to 40 s in one simulator without limits, a look every 5 s, each way in a DAG file of its own. Fewer than
+{short} copies ran {rounds} times, the ways in turns, and of each way the run with the median CPU is shown. *Task
+processes*: those that the executor started, for the list of images, and for a log-in where it is a task, included.
+*Slots held while waiting*: the part of the time between two looks at a job that was not over, for which one worker
+slot was held from look to look (-: none was looked at twice). *Slot-seconds*: from when the executor started a
+process until it saw its end (which it does up to 5 s late), by its own log. *Log-ins*, *requests*, *connections*:
+as the cloud saw them. *CPU*: user and system, of all of Airflow's processes, tasks included, and the database's,
+from the run's start until its last process was gone; idle, they take {idle:.2f} s a second of it. *End noticed
+after*: from a job's end to the arrival of the first look after it; *task over after*: likewise to the end of the
+copy's last task; both the median. *False failures*: tries that Airflow failed though nothing had; the HTTP
+provider's sensors have five retries, one second apart, to come through. Our sensors have `weight_rule="upstream"`,
+so that they begin before the copies that are still to be begun.
 """
 PANELS: Panels[Figures] = {
     "task processes": ("{:.0f}", lambda figures: figures.task_processes),
     "worker slot-seconds a copy": ("{:.1f}", lambda figures: figures.slot_seconds / figures.copies),
-    "CPU, seconds": ("{:.0f}", lambda figures: figures.airflow_cpu),
+    "CPU, seconds": ("{:.0f}", lambda figures: figures.cpu_in_all),
     "end noticed after, seconds (median)": ("{:.1f}", lambda figures: figures.noticed_median),
 }
 """The picture: what is shown, how it is written, and where it is."""
@@ -82,7 +97,7 @@ def row(way: Way, figures: Figures) -> list[str]:
         str(figures.log_ins),
         str(figures.requests),
         str(figures.connections),
-        f"{figures.airflow_cpu:.0f} s",
+        f"{figures.cpu_in_all:.0f} s",
         f"{figures.wall:.0f} s",
         f"{figures.noticed_median:.1f} s",
         f"{figures.over_median:.1f} s",
@@ -93,7 +108,13 @@ def row(way: Way, figures: Figures) -> list[str]:
 def caption(results: Results) -> str:
     """What was measured, how, and on what."""
     text = CAPTION.format(
-        machine=machine(), airflow=results.airflow, database=results.database, slots=SLOTS, idle=results.idle_cpu
+        machine=machine(),
+        airflow=results.airflow,
+        database=results.database,
+        slots=SLOTS,
+        idle=results.idle_cpu,
+        short=SHORT,
+        rounds=ROUNDS,
     )
     return filled(text)
 
@@ -108,7 +129,7 @@ def promises(results: Results) -> Iterator[Promise]:
             ours, theirs = results.of(way, copies), results.of(POKE, copies)
             if ours and theirs:
                 text = f"{way.dag_id}, {copies} copies: CPU, as a part of HttpSensor poke's"
-                yield Promise.at_most(text, ours.airflow_cpu / theirs.airflow_cpu, part)
+                yield Promise.at_most(text, ours.cpu_in_all / theirs.cpu_in_all, part)
 
 
 def _of_ours(way: Way, figures: Figures) -> Iterator[Promise]:
