@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_ims.simulator import Cloud, connection_to, running
+from tests.servers import private_ca
 from tests.world import World, forget
 
 _HOME = tempfile.TemporaryDirectory(prefix="airflow-home-")
@@ -66,3 +68,12 @@ def look_ups(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(BaseHook, "aget_connection", counted)
     return asked
+
+
+@pytest.fixture
+def private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[dict[str, Any], Path]]:
+    """A simulator behind a certificate of a private CA: the connection to it, and the CA's file."""
+    ca_file, context = private_ca(tmp_path)
+    cloud = Cloud()
+    with running(cloud, ssl_context=context) as server:
+        yield connection_to(server.url, cloud.settings), ca_file

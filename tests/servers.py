@@ -10,7 +10,7 @@ import select
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -76,9 +76,8 @@ def running_proxy() -> Iterator[tuple[str, list[str]]]:
 
 
 @contextmanager
-def server_that_hangs_up() -> Iterator[tuple[str, list[bytes]]]:
-    """A server that reads the head of whatever it is asked, and hangs up: its URL, and the heads."""
-    seen: list[bytes] = []
+def server_of(answer: Callable[[socket.socket], object]) -> Iterator[str]:
+    """A server on loopback that does this with one connection after the other: its address, ``host:port``."""
     listening = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:
@@ -88,16 +87,24 @@ def server_that_hangs_up() -> Iterator[tuple[str, list[bytes]]]:
             except OSError:
                 return
             with connection:
-                seen.append(connection.recv(65_536))
+                answer(connection)
 
     thread = threading.Thread(target=serve)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}", seen
+        yield f"127.0.0.1:{listening.getsockname()[1]}"
     finally:
         listening.shutdown(socket.SHUT_RDWR)
         listening.close()
         thread.join()
+
+
+@contextmanager
+def server_that_hangs_up() -> Iterator[tuple[str, list[bytes]]]:
+    """A server that reads the head of whatever it is asked, and hangs up: its URL, and the heads."""
+    seen: list[bytes] = []
+    with server_of(lambda connection: seen.append(connection.recv(65_536))) as address:
+        yield f"http://{address}", seen
 
 
 def private_ca(folder: Path) -> tuple[Path, ssl.SSLContext]:
@@ -136,29 +143,17 @@ def _certificate(
 def cloud_whose_tls_breaks(context: ssl.SSLContext) -> Iterator[tuple[str, list[bytes]]]:
     """A server that lets everybody log in, reads any other request to its end, and answers with a broken TLS record."""
     seen: list[bytes] = []
-    listening = socket.create_server(("127.0.0.1", 0))
 
-    def serve() -> None:
-        while True:
-            try:
-                raw, _ = listening.accept()
-            except OSError:
-                return
-            with context.wrap_socket(raw, server_side=True) as connection:
-                seen.append(whole_request(connection))
-                if b"/auth/tokens" in seen[-1]:
-                    connection.sendall(LOGGED_IN)
-                else:
-                    os.write(connection.fileno(), b"\x17\x03\x03\x00\x20" + bytes(32))
+    def answer(raw: socket.socket) -> None:
+        with context.wrap_socket(raw, server_side=True) as connection:
+            seen.append(whole_request(connection))
+            if b"/auth/tokens" in seen[-1]:
+                connection.sendall(LOGGED_IN)
+            else:
+                os.write(connection.fileno(), b"\x17\x03\x03\x00\x20" + bytes(32))
 
-    thread = threading.Thread(target=serve)
-    thread.start()
-    try:
-        yield f"https://127.0.0.1:{listening.getsockname()[1]}", seen
-    finally:
-        listening.shutdown(socket.SHUT_RDWR)
-        listening.close()
-        thread.join()
+    with server_of(answer) as address:
+        yield f"https://{address}", seen
 
 
 def whole_request(connection: socket.socket) -> bytes:

@@ -43,6 +43,12 @@ def ask_on_loop(make: Callable[[Service], Call[T]], patience: float = 0.0) -> T:
     return asyncio.run(ask())
 
 
+def connect(monkeypatch: pytest.MonkeyPatch, connection: dict[str, Any], **extra: Any) -> None:
+    """Have ``ims_default`` be this connection, with this in its extra too."""
+    whole = connection | {"extra": connection["extra"] | extra}
+    monkeypatch.setenv("AIRFLOW_CONN_IMS_DEFAULT", json.dumps(whole))
+
+
 def fails_with(kind: type[Exception], match: str | None = None) -> AbstractContextManager[Any]:
     """Expect a task to fail with this error; before Airflow 3.3 a permanent one is an ``AirflowFailException``."""
     permanent = issubclass(kind, ImsPermanentError) and not HAS_RETRY_POLICIES

@@ -24,7 +24,7 @@ from airflow_provider_ims.models import JobStatus
 from airflow_provider_ims.simulator.faults import Fault
 from airflow_provider_ims.simulator.pytest_plugin import ImsSimulator
 from airflow_provider_ims.simulator.seeds import KEY, PLAIN_IMAGE
-from tests.shells import GET_IMAGE, Ask, ask_in_thread, ask_on_loop
+from tests.shells import GET_IMAGE, Ask, ask_in_thread, ask_on_loop, connect
 
 pytestmark = pytest.mark.usefixtures("airflow_home")
 BOTH = pytest.mark.parametrize("ask", [ask_in_thread, ask_on_loop])
@@ -153,8 +153,7 @@ def test_without_a_host_the_catalog_tells_where_ims_is(
 def test_what_breaks_on_the_way_is_the_same_error_in_both(
     ims_simulator: ImsSimulator, monkeypatch: pytest.MonkeyPatch, ask: Ask[Any], fault: Fault, kind: type[Exception]
 ) -> None:
-    extra = ims_simulator.connection["extra"] | {"timeout": 0.3}
-    monkeypatch.setenv("AIRFLOW_CONN_IMS_DEFAULT", json.dumps(ims_simulator.connection | {"extra": extra}))
+    connect(monkeypatch, ims_simulator.connection, timeout=0.3)
     ims_simulator.cloud.faults.add(fault)
     with pytest.raises(kind):
         ask(GET_IMAGE)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import gzip
-import json
 import socket
-import threading
 import time
 import tracemalloc
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -24,8 +22,8 @@ from airflow_provider_ims.errors import (
 )
 from airflow_provider_ims.hooks.connection import LARGEST_BODY, WHOLE_ANSWER
 from tests.hostile import check_error
-from tests.servers import LOGGED_IN, whole_request
-from tests.shells import GET_IMAGE, Ask, ask_in_thread, ask_on_loop
+from tests.servers import LOGGED_IN, server_of, whole_request
+from tests.shells import GET_IMAGE, Ask, ask_in_thread, ask_on_loop, connect
 from tests.world import COPY
 
 pytestmark = pytest.mark.usefixtures("airflow_home")
@@ -51,38 +49,22 @@ def cloud_that_answers(
 
     ``pause``: seconds between the pieces. ``forever``: what then comes again and again, for ``FOREVER``.
     """
-    listening = socket.create_server(("127.0.0.1", 0))
 
-    def serve() -> None:
-        while True:
-            try:
-                connection, _ = listening.accept()
-            except OSError:
-                return
-            with connection:
-                try:
-                    is_log_in = b"/auth/tokens" in whole_request(connection)
-                    for piece in [LOGGED_IN] if is_log_in else pieces:
-                        connection.sendall(piece)
-                        time.sleep(pause)
-                    until = time.monotonic() + FOREVER
-                    while forever and not is_log_in and time.monotonic() < until:
-                        connection.sendall(forever)
-                except OSError:
-                    continue
+    def answer(connection: socket.socket) -> None:
+        with suppress(OSError):  # the client may have gone
+            is_log_in = b"/auth/tokens" in whole_request(connection)
+            for piece in [LOGGED_IN] if is_log_in else pieces:
+                connection.sendall(piece)
+                time.sleep(pause)
+            until = time.monotonic() + FOREVER
+            while forever and not is_log_in and time.monotonic() < until:
+                connection.sendall(forever)
 
-    thread = threading.Thread(target=serve)
-    thread.start()
-    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    extra = {"region": "eu-de", "domain_name": "d", "iam_endpoint": url, "timeout": timeout}
-    whole = {"conn_type": "ims", "login": "u", "password": "p", "host": url, "extra": extra}
-    monkeypatch.setenv("AIRFLOW_CONN_IMS_DEFAULT", json.dumps(whole))
-    try:
+    with server_of(answer) as address:
+        url = f"http://{address}"
+        extra = {"region": "eu-de", "domain_name": "d", "iam_endpoint": url, "timeout": timeout}
+        connect(monkeypatch, {"conn_type": "ims", "login": "u", "password": "p", "host": url, "extra": extra})
         yield
-    finally:
-        listening.shutdown(socket.SHUT_RDWR)
-        listening.close()
-        thread.join()
 
 
 BYTES: dict[str, bytes] = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, cast
 
 import pytest
@@ -14,7 +13,7 @@ from airflow_provider_ims.operators import CopyImageOperator
 from airflow_provider_ims.sensors import JobSensor
 from airflow_provider_ims.simulator import Fault
 from airflow_provider_ims.simulator.pytest_plugin import ImsSimulator
-from tests.shells import DagRun, TaskInstance, fails_with, links_of, operator, run_task, waiting
+from tests.shells import DagRun, TaskInstance, connect, fails_with, links_of, operator, run_task, waiting
 
 pytestmark = pytest.mark.usefixtures("airflow_home")
 
@@ -24,9 +23,7 @@ TEMPLATE = "https://console.example.com/ims/?region={region}&project={project_id
 @pytest.fixture
 def page(ims_simulator: ImsSimulator, monkeypatch: pytest.MonkeyPatch) -> str:
     """The page of IMS in the console that the connection names."""
-    connection = ims_simulator.connection
-    extra = connection["extra"] | {"console_url": TEMPLATE}
-    monkeypatch.setenv("AIRFLOW_CONN_IMS_DEFAULT", json.dumps(connection | {"extra": extra}))
+    connect(monkeypatch, ims_simulator.connection, console_url=TEMPLATE)
     return f"https://console.example.com/ims/?region=eu-de&project={ims_simulator.cloud.settings.project_id}"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
 from typing import Any
 
@@ -18,6 +17,7 @@ from airflow_provider_ims.hooks.variables import Variables
 from airflow_provider_ims.shelves import Files, Shelf
 from airflow_provider_ims.simulator.pytest_plugin import ImsSimulator
 from airflow_provider_ims.simulator.seeds import PLAIN_IMAGE
+from tests.shells import connect
 
 pytestmark = pytest.mark.usefixtures("airflow_home")
 
@@ -50,8 +50,7 @@ class Supervisor:
 @pytest.fixture
 def supervisor(monkeypatch: pytest.MonkeyPatch, ims_simulator: ImsSimulator) -> Supervisor:
     """This is a task's process, and its connection keeps tokens in Variables."""
-    extra = ims_simulator.connection["extra"] | {"token_cache": "variable"}
-    monkeypatch.setenv("AIRFLOW_CONN_IMS_DEFAULT", json.dumps(ims_simulator.connection | {"extra": extra}))
+    connect(monkeypatch, ims_simulator.connection, token_cache="variable")
     airflow = Supervisor()
     monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", airflow, raising=False)
     return airflow
