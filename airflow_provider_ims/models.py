@@ -35,7 +35,8 @@ class Value(msgspec.Struct, frozen=True):
     unprinted: ClassVar[frozenset[str]] = frozenset()
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
-        return [(name, getattr(self, name)) for name in self.__struct_fields__ if name not in self.unprinted]
+        unprinted = {name for kind in type(self).__mro__ for name in vars(kind).get("unprinted", ())}
+        return [(name, getattr(self, name)) for name in self.__struct_fields__ if name not in unprinted]
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"

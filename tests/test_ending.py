@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
+import weakref
 from contextlib import suppress
 from typing import Any
 
@@ -109,6 +111,10 @@ def pushed(monkeypatch: pytest.MonkeyPatch) -> Pushed:
 async def end_of(job_id: str, xcoms: dict[str, str], map_index: int = -1) -> TriggerEvent:
     waiting = JobTrigger(job_id, poll_interval=0.1, first_pause=0.0, xcoms=xcoms)
     waiting.task_instance = TaskInstance(map_index=map_index)  # type: ignore[assignment]
+    return await event_of(waiting)
+
+
+async def event_of(waiting: JobTrigger) -> TriggerEvent:
     return await anext(aiter(waiting.run()))
 
 
@@ -174,7 +180,7 @@ async def order_of_ends(every: float, seconds: dict[str, float]) -> list[str]:
         await ends.together()
         found.append(name)
 
-    async with asyncio.TaskGroup() as group:
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
         for name in seconds:
             group.create_task(end(name))
     return found
@@ -202,14 +208,52 @@ def test_who_fails_is_not_waited_for() -> None:
 
 
 def test_a_trigger_waits_for_the_others_of_its_loop(ims_simulator: ImsSimulator, pushed: Pushed) -> None:
-    async def first_alone() -> bool:
+    async def waits() -> bool:
         left = AT_MULTIPLES_OF - time.time() % AT_MULTIPLES_OF
-        await asyncio.sleep(left if left < 2 else 0)  # then none waits any more
+        await asyncio.sleep(left if left < 7 else 0)  # then none waits any more
         with ends_here().expected():
             waiting = asyncio.create_task(end_of(job_id, {"image_id": "{image_id}"}))
-            done, _ = await asyncio.wait([waiting], timeout=1)
+            done, _ = await asyncio.wait([waiting], timeout=5)
         return bool(pushed) and not done and type(await waiting) is TaskSuccessEvent
 
     ims_simulator.cloud.change(copy_seconds=0.1)
     job_id = run_task(copy(wait_for_completion=False, end_in_triggerer=False)).returned
-    assert asyncio.run(first_alone())
+    assert asyncio.run(waits())
+
+
+@pytest.mark.parametrize("xcoms", [None, {"image_id": "{image_id}"}], ids=["ends in a worker", "fails"])
+def test_a_trigger_that_does_not_end_here_is_not_waited_for(
+    ims_simulator: ImsSimulator, pushed: Pushed, xcoms: dict[str, str] | None
+) -> None:
+    async def end_without_it() -> bool:
+        waiting = JobTrigger(job_id, poll_interval=0.1, first_pause=0.0, xcoms=xcoms)
+        task = asyncio.create_task(event_of(waiting))
+        await asyncio.sleep(0)
+        if xcoms:
+            await task
+        async with asyncio.timeout(0.5):
+            await ends_here().together()
+        is_first = not task.done()
+        await task
+        return is_first
+
+    ims_simulator.cloud.change(copy_seconds=1.0, fail_code="IMG.0099" if xcoms else "")
+    job_id = run_task(copy(wait_for_completion=False, end_in_triggerer=False)).returned
+    assert asyncio.run(end_without_it()) is (xcoms is None)
+
+
+def test_a_loop_that_has_ended_is_forgotten() -> None:
+    async def end_here() -> weakref.ref[asyncio.AbstractEventLoop]:
+        async def another() -> None:
+            with ends_here().expected():
+                await asyncio.sleep(0.01)
+
+        task = asyncio.create_task(another())
+        await asyncio.sleep(0)
+        await ends_here().together()
+        await task
+        return weakref.ref(asyncio.get_running_loop())
+
+    loop = asyncio.run(end_here())
+    gc.collect()
+    assert loop() is None

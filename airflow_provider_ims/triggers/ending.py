@@ -1,6 +1,6 @@
 """Ends of tasks in the triggerer, many at a time.
 
-Airflow has the DAG's file parsed for such ends, twice, however many come at once.
+Airflow has the DAG's file parsed for such ends, and once more after that, for up to twenty of them together.
 """
 
 from __future__ import annotations
@@ -30,19 +30,20 @@ class Ends:
     def expected(self) -> Iterator[None]:
         """Within, one more is to come."""
         self._to_come += 1
-        self._all_came.clear()
         try:
             yield
         finally:
             self._to_come -= 1
             if not self._to_come:
                 self._all_came.set()
+                self._all_came = asyncio.Event()  # the former knows its loop, which would live as long
 
     async def together(self) -> None:
         """Wait for the others."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._every - time.time() % self._every):
-                await self._all_came.wait()
+        if self._to_come:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._every - time.time() % self._every):
+                    await self._all_came.wait()
 
 
 _ends: WeakKeyDictionary[asyncio.AbstractEventLoop, Ends] = WeakKeyDictionary()

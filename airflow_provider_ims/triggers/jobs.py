@@ -15,6 +15,7 @@ from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
 from airflow_provider_ims.arguments import check_job_id, check_seconds
 from airflow_provider_ims.errors import ConnectionLookUpError, ImsError, LoginRefusedError
 from airflow_provider_ims.models import CLOCK_SKEW
+from airflow_provider_ims.triggers.ending import ends_here
 from airflow_provider_ims.versions import DEFERRAL, check_version, stored_version
 
 if TYPE_CHECKING:
@@ -95,8 +96,6 @@ class JobTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look until the job is over, and yield one event: ``status`` (``success``, ``error``) and what is known."""
-        from airflow_provider_ims.triggers.ending import ends_here
-
         has_pushed = False
         with nullcontext() if self.xcoms is None else ends_here().expected():
             await self.get_hook().sleep(SOONEST_RETURN if self.first_pause is None else self.first_pause)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import statistics
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -45,9 +44,14 @@ class Figures:
     """Tries that failed: nothing ever fails in this cloud."""
 
     @property
-    def cpu_in_all(self) -> float:
-        """Of Airflow's parts and tasks, and of a database that has processes."""
-        return sum(self.cpu.values())
+    def airflow_cpu(self) -> float:
+        """Of Airflow's parts and tasks, without the database."""
+        return sum(seconds for name, seconds in self.cpu.items() if name != "database")
+
+    @property
+    def database_cpu(self) -> float:
+        """Of a database that has processes."""
+        return self.cpu.get("database", 0.0)
 
     @property
     def noticed_median(self) -> float:
@@ -56,13 +60,6 @@ class Figures:
     @property
     def over_median(self) -> float:
         return statistics.median(self.over)
-
-
-def middle(runs: Sequence[Figures]) -> Figures:
-    """Of several runs of one way the one with the median CPU, with all their false failures; one that failed first."""
-    failed = [each for each in runs if each.state != "success"]
-    median = sorted(runs, key=lambda each: each.cpu_in_all)[len(runs) // 2]
-    return replace((*failed, median)[0], false_failures=sum(each.false_failures for each in runs))
 
 
 @dataclass(frozen=True, slots=True)

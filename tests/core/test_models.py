@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from airflow_provider_ims.credentials import AccessKey, Agency, GivenToken, PasswordCredentials
-from airflow_provider_ims.models import Image, Job, JobStatus, Request, Response, Token
+from airflow_provider_ims.models import Image, Job, JobStatus, Request, Response, Token, Value
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 USER = PasswordCredentials(iam_url="https://iam", domain_name="domain", user_name="user", password="secret")
@@ -186,6 +186,24 @@ def test_secrets_do_not_print() -> None:
     assert not [noun for noun in nouns if "secret" in f"{noun!r} {noun} {noun.__rich_repr__()}"]
     assert repr(nouns[-1]) == "Response(status=201)"
     assert not [who for who in EACH_WAY if "secret" in who.identity + who.user + str(who.login)]
+
+
+def test_what_a_class_leaves_out_its_subclasses_leave_out_too() -> None:
+    class TwoFactors(PasswordCredentials, frozen=True, kw_only=True):
+        unprinted: ClassVar[frozenset[str]] = frozenset({"passcode"})
+
+        passcode: str
+
+    who = TwoFactors(iam_url="https://iam", domain_name="d", user_name="u", password="secret", passcode="secret")
+    assert "secret" not in repr(who)
+
+
+def test_each_field_that_is_left_out_is_one() -> None:
+    kinds = [Value]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    assert Token in kinds
+    assert [kind for kind in kinds if not kind.unprinted <= set(kind.__struct_fields__)] == []
 
 
 def test_header_names_are_compared_without_case() -> None:
