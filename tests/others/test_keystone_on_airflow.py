@@ -39,4 +39,4 @@ def test_a_copy_on_a_real_airflow(keystone: Keystone, account: Account, user: Us
 def looks(stack: Stack) -> list[str]:
     """The tokens that the looks at jobs have come with."""
     asked = stack.simulator.control("requests")["requests"]
-    return [each["headers"]["X-Auth-Token"] for each in asked if each["route"] == "job"]
+    return [each["headers"]["x-auth-token"] for each in asked if each["route"] == "job"]
