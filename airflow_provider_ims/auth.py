@@ -36,10 +36,11 @@ from airflow_provider_ims.logging_in import (
     log_in,
     project_token,
 )
-from airflow_provider_ims.models import CLOCK_SKEW, Request, Response, Token, Value
+from airflow_provider_ims.models import CLOCK_SKEW, Request, Response, Token
 from airflow_provider_ims.protocol import Call
 from airflow_provider_ims.signing import signed
 from airflow_provider_ims.token_store import FAILURE_LASTS, FailedLogIns, TokenStore
+from airflow_provider_ims.values import Value
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)

@@ -14,10 +14,11 @@ from msgspec.structs import replace
 from airflow_provider_ims import protocol
 from airflow_provider_ims.auth import Clock, Conversation, LogIn, ask, authorized, seconds_since_boot
 from airflow_provider_ims.errors import LoginRefusedError
-from airflow_provider_ims.models import Request, Service, Token, Value
+from airflow_provider_ims.models import Request, Service, Token
 from airflow_provider_ims.protocol import Call
 from airflow_provider_ims.settings import Settings
 from airflow_provider_ims.token_store import TokenStore
+from airflow_provider_ims.values import Value
 
 T = TypeVar("T")
 

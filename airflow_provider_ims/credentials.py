@@ -10,7 +10,8 @@ from typing import ClassVar, Self
 
 from msgspec.structs import replace
 
-from airflow_provider_ims.models import CLOCK_SKEW, Value
+from airflow_provider_ims.models import CLOCK_SKEW
+from airflow_provider_ims.values import Value
 
 
 class Credentials(Value, frozen=True, kw_only=True):

@@ -16,7 +16,8 @@ from functools import lru_cache
 from typing import Any
 
 from airflow_provider_ims.errors import CopyConflictError
-from airflow_provider_ims.models import Image, Value
+from airflow_provider_ims.models import Image
+from airflow_provider_ims.values import Value
 from airflow_provider_ims.versions import known_fields
 
 log = logging.getLogger(__name__)

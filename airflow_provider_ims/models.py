@@ -15,31 +15,16 @@ from functools import lru_cache
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-import msgspec
 from msgspec import field
 from msgspec.structs import replace
+
+from airflow_provider_ims.values import Value
 
 CLOCK_SKEW = timedelta(minutes=1)
 """So much may the clocks of an Airflow's hosts differ."""
 
 REFRESH_MARGIN = CLOCK_SKEW + timedelta(minutes=4)
 """A token this close to its end is not used any more: a request that waits in a queue must still be answered."""
-
-
-class Value(msgspec.Struct, frozen=True):
-    """A frozen value. What it is made of prints, but for the fields that are ``unprinted``: secrets, and what is long.
-
-    Not a dataclass, for each process of a task would spend a millisecond on each of these, many times as much as here.
-    """
-
-    unprinted: ClassVar[frozenset[str]] = frozenset()
-
-    def __rich_repr__(self) -> list[tuple[str, Any]]:
-        unprinted = {name for kind in type(self).__mro__ for name in vars(kind).get("unprinted", ())}
-        return [(name, getattr(self, name)) for name in self.__struct_fields__ if name not in unprinted]
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
 
 
 class Request(Value, frozen=True):

@@ -12,8 +12,9 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import quote, urlencode
 
 from airflow_provider_ims.errors import MalformedResponseError, NotFoundError
-from airflow_provider_ims.models import IMAGE_JOB, Image, Job, Quota, Request, Response, Service, Value, text
+from airflow_provider_ims.models import IMAGE_JOB, Image, Job, Quota, Request, Response, Service, text
 from airflow_provider_ims.refusals import document_of, refusal_of, request_id
+from airflow_provider_ims.values import Value
 
 T = TypeVar("T")
 

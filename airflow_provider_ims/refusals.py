@@ -24,7 +24,8 @@ from airflow_provider_ims.errors import (
     ThrottledError,
     UnavailableError,
 )
-from airflow_provider_ims.models import Job, Response, Value, text
+from airflow_provider_ims.models import Job, Response, text
+from airflow_provider_ims.values import Value
 
 LONGEST_RETRY_AFTER = 86_400.0
 """Seconds; whoever asks to wait for longer is taken at this."""

@@ -27,7 +27,8 @@ from airflow_provider_ims.addresses import (
 )
 from airflow_provider_ims.credentials import AccessKey, Agency, Credentials, GivenToken, PasswordCredentials
 from airflow_provider_ims.errors import SettingsError
-from airflow_provider_ims.models import Service, Token, Value
+from airflow_provider_ims.models import Service, Token
+from airflow_provider_ims.values import Value
 
 KNOWN_KEYS = (
     "region",

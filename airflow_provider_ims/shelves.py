@@ -15,7 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
-from airflow_provider_ims.models import Value
+from airflow_provider_ims.values import Value
 
 PREFIX = "ims_token_"
 """What each record's name begins with, and so what is certainly ours."""

@@ -25,8 +25,9 @@ from msgspec.structs import asdict, replace
 
 from airflow_provider_ims.credentials import Credentials
 from airflow_provider_ims.keys import COST, derived
-from airflow_provider_ims.models import Token, Value
+from airflow_provider_ims.models import Token
 from airflow_provider_ims.shelves import PREFIX, Shelf
+from airflow_provider_ims.values import Value
 from airflow_provider_ims.versions import known_fields
 
 log = logging.getLogger(__name__)

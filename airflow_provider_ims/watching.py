@@ -17,7 +17,8 @@ from msgspec import Struct, field
 
 from airflow_provider_ims import protocol
 from airflow_provider_ims.errors import ArgumentError, MalformedResponseError
-from airflow_provider_ims.models import Image, Value, instant
+from airflow_provider_ims.models import Image, instant
+from airflow_provider_ims.values import Value
 
 if TYPE_CHECKING:
     from airflow_provider_ims.auth import Conversation  # DAG files, which load this, need no more

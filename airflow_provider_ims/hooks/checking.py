@@ -16,7 +16,7 @@ from airflow_provider_ims.errors import (
     LoginRefusedError,
     SettingsError,
 )
-from airflow_provider_ims.models import Value
+from airflow_provider_ims.values import Value
 
 if TYPE_CHECKING:
     from airflow_provider_ims.hooks.base import ImsBaseHook

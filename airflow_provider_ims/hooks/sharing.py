@@ -29,8 +29,8 @@ from airflow_provider_ims.hooks.connection import (
     proxy_of,
     tls_of,
 )
-from airflow_provider_ims.models import Value
 from airflow_provider_ims.transport import Pace
+from airflow_provider_ims.values import Value
 
 log = logging.getLogger(__name__)
 

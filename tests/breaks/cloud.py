@@ -185,7 +185,7 @@ CLOUD = (
     ),
     Break(
         "secrets do not print",
-        "models.py",
+        "values.py",
         "for name in self.__struct_fields__ if name not in unprinted",
         "for name in self.__struct_fields__",
         "core/test_models.py",

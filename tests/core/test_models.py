@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 import pytest
 
 from airflow_provider_ims.credentials import AccessKey, Agency, GivenToken, PasswordCredentials
-from airflow_provider_ims.models import Image, Job, JobStatus, Request, Response, Token, Value
+from airflow_provider_ims.models import Image, Job, JobStatus, Request, Response, Token
+from airflow_provider_ims.values import Value
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 USER = PasswordCredentials(iam_url="https://iam", domain_name="domain", user_name="user", password="secret")
