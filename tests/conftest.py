@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_ims.simulator import Cloud, connection_to, running
+from tests.memory import forget
 from tests.servers import private_ca
-from tests.world import World, forget
+from tests.world import World
 
 _HOME = tempfile.TemporaryDirectory(prefix="airflow-home-")
 os.environ["AIRFLOW_HOME"] = _HOME.name  # before anything imports Airflow

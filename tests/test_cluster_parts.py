@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 import socketserver
+import subprocess
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -15,6 +17,7 @@ import pytest
 from tests.cluster.compose import read_services
 from tests.cluster.losses import Outcome
 from tests.cluster.wires import Wire
+from tests.real.stack import PROJECT
 
 
 class _Echo(socketserver.StreamRequestHandler):
@@ -85,3 +88,10 @@ def test_a_promise_that_was_broken_is_told_of(found: dict[str, Any], said: list[
         "lost", 2, 2, Counter(a=1, b=1), 2, most_tries=2, retried=1, restarts=Counter(scheduler=2), log_ins=4, seconds=9
     )
     assert replace(held, **found).broken(hosts=4) == [f"lost: {each}" for each in said]
+
+
+def test_the_cluster_needs_nothing_that_only_the_tests_have() -> None:
+    """Its environment is that of docker/, without pytest."""
+    code = "import sys; sys.modules['pytest'] = None; import tests.cluster.__main__"
+    done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True)  # noqa: S603
+    assert done.returncode == 0, done.stderr

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import atexit
 import json
-import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property, partial
@@ -18,7 +17,6 @@ from airflow_provider_ims import protocol
 from airflow_provider_ims.auth import Conversation, Pause, Step
 from airflow_provider_ims.client import Client
 from airflow_provider_ims.errors import ConnectError, ImsError, ResponseLostError
-from airflow_provider_ims.keys import memory_of
 from airflow_provider_ims.models import Image, Request, Response, Service
 from airflow_provider_ims.protocol import Call
 from airflow_provider_ims.settings import Settings
@@ -45,11 +43,6 @@ both_drivers = pytest.mark.parametrize("world", ["thread", "loop"], indirect=Tru
 def token_store(directory: Path | None = None, *beyond: Shelf) -> TokenStore:
     """A token store whose keys are derived at once: a thousandth of the cost, and nobody to guess at the password."""
     return TokenStore(*([Files(directory)] if directory else []), *beyond, cost=2**4)
-
-
-def forget(home: Path) -> None:
-    """Remove the keys that this Airflow has left in the machine's memory."""
-    shutil.rmtree(memory_of(home), ignore_errors=True)
 
 
 @cache

@@ -17,9 +17,9 @@ from pathlib import Path
 from tests.bench.crowd import Crowd, Spread, crowd
 from tests.bench.marks import Mark, read_marks
 from tests.bench.waiting import Load
+from tests.memory import forget
 from tests.real.processes import Part, StackError, pause, stop
 from tests.real.stack import PROJECT
-from tests.world import forget
 
 ENDS_WITHIN = 0.5
 """The jobs end within this part of the interval."""

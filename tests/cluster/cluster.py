@@ -21,10 +21,10 @@ from tests.bench.postgres import Postgres, binaries
 from tests.cluster.compose import COMPOSE_FILE, Service, read_services
 from tests.cluster.native import MORE_ARGUMENTS, copy_files, environment, places, put
 from tests.cluster.wires import Wire
+from tests.memory import forget
 from tests.real.processes import Part, Running, StackError, free_port, kill, pause, stop
 from tests.real.rest import AirflowApi
 from tests.real.stack import USER, Simulator
-from tests.world import forget
 
 LOOKS = 10
 """Seconds within which each trigger looks at its job: the poll interval of the copies."""

@@ -14,7 +14,7 @@ import pytest
 
 from tests.faults.playing import Play, outcome
 from tests.faults.table import Seen, plays, render
-from tests.world import forget
+from tests.memory import forget
 
 AT_ONCE = 32
 FILE = Path(__file__).parent.parent / "FAULTS.md"

@@ -18,9 +18,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.memory import forget
 from tests.real.processes import Part, Running, StackError, free_port, kill, pause, stop
 from tests.real.rest import LONG, AirflowApi, Service
-from tests.world import forget
 
 PROJECT = Path(__file__).parents[2]
 USER = "admin"

@@ -13,11 +13,11 @@ import pytest
 from airflow.api_fastapi.auth.tokens import JWTGenerator
 
 from airflow_provider_ims.simulator import Cloud, Settings, connection_to, running
+from tests.memory import forget
 from tests.real.clouds import cloud_of_its_own
 from tests.real.processes import Part, stop
 from tests.real.stack import PROJECT, Stack
 from tests.real.test_secrets import files_with
-from tests.world import forget
 
 HOSTS, PROCESSES = 4, 100
 
