@@ -43,8 +43,8 @@ cloud throttles). The simulator answers at once: with eight connections, a cloud
 looks a second. *Gap*: between two looks at one job; *end noticed after*: from a job's end to the arrival of the first
 look after it; both as parts of the interval; the jobs end within half an interval, those of the triggerer {ends:.0f}
 a second, for it stands still where it has more ends to write to the database than it can. *Log-ins*, *connections*:
-as the cloud saw them in all; *look-ups*: of Airflow connections (in the
-triggerer those of an example DAG's `ImageTrigger` as well, one a minute).
+as the cloud saw them in all (those of the triggerer until its cloud throttles); *look-ups*: of Airflow connections
+(in the triggerer those of an example DAG's `ImageTrigger` as well, one a minute).
 """
 MOST_TIMES_FLOOR = 1.5
 MOST_LAG = 50.0

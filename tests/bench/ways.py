@@ -89,10 +89,10 @@ class Results:
     def runs(self, way: Way, copies: int) -> list[Figures]:
         return [each for each in self.figures if (each.way, each.copies) == (way.dag_id, copies)]
 
-    def of(self, way: Way, copies: int) -> Figures | None:
+    def of(self, way: Way, copies: int) -> Figures:
         """The run with the median CPU."""
         runs = sorted(self.runs(way, copies), key=lambda each: each.airflow_cpu)
-        return runs[len(runs) // 2] if runs else None
+        return runs[len(runs) // 2]
 
 
 def measure(numbers: Sequence[int], say: Any) -> Results:
@@ -150,7 +150,7 @@ def run_once(stack: Stack, kept_in: Database, way: Way, copies: int, settings: d
         if not simulated.jobs:
             raise StackError(f"{way.dag_id}: the run is {run.state}, and no copy was begun")
         cost = Cost(log.task_processes(), log.slots(), dict(spent), time.monotonic() - began)
-        return of_run(way.dag_id, run, simulated, cost)
+        return of_run(way.dag_id, copies, run, simulated, cost)
 
 
 @contextmanager

@@ -20,6 +20,9 @@ class Figures:
 
     way: str
     copies: int
+    """Those that were asked for."""
+    begun: int
+    """Those that the cloud was asked for: jobs."""
     state: str
     task_processes: int
     held_while_waiting: float | None
@@ -31,7 +34,7 @@ class Figures:
     requests: int
     connections: int
     cpu: dict[str, float]
-    """CPU seconds, user and system, of each part from the run's start until all task processes were gone."""
+    """CPU seconds, user and system, of each part from the run's start until ``ways.AFTERMATH`` after its end."""
     cpu_window: float
     """Seconds from the run's start until then."""
     wall: float
@@ -72,12 +75,13 @@ class Cost:
     cpu_window: float
 
 
-def of_run(way: str, run: Run, cloud: Cloud, cost: Cost) -> Figures:
+def of_run(way: str, copies: int, run: Run, cloud: Cloud, cost: Cost) -> Figures:
     """Put together what the parties to a run have seen of it."""
     counters, tasks = cloud.counters, run.tasks
     return Figures(
         way=way,
-        copies=len(cloud.jobs),
+        copies=copies,
+        begun=len(cloud.jobs),
         state=run.state,
         task_processes=cost.task_processes,
         held_while_waiting=_held_while_waiting(cloud, cost.slots),
