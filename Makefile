@@ -1,4 +1,4 @@
-# Everything here needs only make and Python 3.11 or newer; the first command sets up .venv from the lock by itself.
+# Needs only make and Python 3.11 or newer, but for what a command's help says; the first one sets up .venv from the lock.
 PYTHON ?= python3
 PY := .venv/bin/python
 PY_LOWEST := .venv-lowest/bin/python
@@ -56,7 +56,7 @@ test-lowest: .venv-lowest/ready ## the tests on the oldest Airflow that is suppo
 	$(PY_LOWEST) -m pytest -m "not newest"
 	$(PY_LOWEST) -m pytest -m "not newest" tests/real/test_chain.py tests/real/test_many.py -k "chain or copies_deferred or sensors_in_worker or four"
 
-test-cluster: .venv-cluster/ready ## the services of docker/compose.yaml without Docker, and each of them lost: one image a copy
+test-cluster: .venv-cluster/ready ## the services of docker/compose.yaml without Docker (needs PostgreSQL and Redis), and each of them lost: one image a copy
 	@$(PY_CLUSTER) -m tests.cluster
 
 test-cluster-short: .venv-cluster/ready ## the same with fewer copies, all losses in one run

@@ -39,17 +39,11 @@ class Client(Value, frozen=True):
 
     def ask(self, make: Callable[[Service], Call[T]]) -> Conversation[T]:
         """Make one call as the connection says; a token that is refused is renewed, once."""
-        try:
-            return (yield from ask(self._log_in, lambda token: make(self.settings.service(token))))
-        except LoginRefusedError:
-            settings = (yield self.look_again) if self.look_again else self.settings
-            if settings.credentials == self.settings.credentials:
-                raise
-        return (yield from replace(self, settings=settings, look_again=None).ask(make))
+        return (yield from self._converse(lambda at: ask(at._log_in, lambda token: make(at.settings.service(token)))))
 
     def token(self) -> Conversation[Token]:
         """A token that is kept, else that of a new log-in: one for all who ask at the same time."""
-        return (yield from self._log_in.obtain())[0]
+        return (yield from self._converse(lambda at: at._log_in.obtain()))[0]
 
     def new_token(self) -> Conversation[Token]:
         """A token of a new log-in, or of one that others have just made, in the place of the one that is kept."""
@@ -69,6 +63,16 @@ class Client(Value, frozen=True):
         kept = self.tokens.recall(who)
         project_id = kept.project_id if isinstance(kept, Token) else who.project_id
         return self.settings.console(project_id or "", image_id)
+
+    def _converse(self, begin: Callable[[Client], Conversation[T]]) -> Conversation[T]:
+        """Converse as the connection says; once more as it says then, where its credentials are refused."""
+        try:
+            return (yield from begin(self))
+        except LoginRefusedError:
+            settings = (yield self.look_again) if self.look_again else self.settings
+            if settings.credentials == self.settings.credentials:
+                raise
+        return (yield from begin(replace(self, settings=settings, look_again=None)))
 
     @property
     def _log_in(self) -> LogIn:

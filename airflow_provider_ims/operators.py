@@ -26,7 +26,6 @@ from airflow_provider_ims.errors import (
     ImageUnusableError,
     JobFailedError,
     JobInterruptedError,
-    NotFoundError,
     StateStoreError,
     ThrottledError,
 )
@@ -53,7 +52,7 @@ if TYPE_CHECKING:
     from airflow_provider_ims.hooks.base import ImsBaseHook
     from airflow_provider_ims.waiting import Watch
 
-OVER = (JobFailedError, JobInterruptedError, ImageUnusableError, CopyConflictError, NotFoundError)
+OVER = (JobFailedError, JobInterruptedError, ImageUnusableError, CopyConflictError)
 """Errors after which nothing of the copy goes on in the cloud."""
 
 
@@ -150,7 +149,8 @@ class CopyImageOperator(LinkedOperator):
 
     def execute(self, context: Context) -> str:
         """Begin the copy, or take up one begun by an earlier try; returns the job's id. Raises ``ImsError``."""
-        check_end_in_triggerer(self)
+        with failures():
+            check_end_in_triggerer(self)
         is_first = context["ti"].try_number == 1  # each clearing and each retry has a higher number
         return self._copy(context, deadline(context, self), may_follow=not is_first, is_first=is_first)
 
@@ -219,6 +219,8 @@ class CopyImageOperator(LinkedOperator):
             notes, noted = self._take_up(context, is_first)
             order, allowed = self._order(), truth("allow_decryption", self.allow_decryption)
             with self.get_hook() as hook, self._linked(hook):
+                # who can note does so before it sends: without a fingerprint, no note is no copy
+                may_follow &= order.marked or notes.store is None
                 submission = Submission(hook.client, order, notes, may_follow, self.submit_grace, allowed)
                 job_id = self._submit(hook, submission, noted, last_look)
                 known = account(order.key if order.marked else None, job_id)

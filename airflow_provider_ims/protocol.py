@@ -118,7 +118,8 @@ def reader(parse: Callable[[Response], T], action: str, permission: str | None =
         try:
             return parse(answer)
         except (LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as problem:
-            message = f"Could not {action}: the answer is not what the API reference describes ({problem!r:.120})."
+            what = f"Could not {action}: the answer is not what the API reference describes ({problem!r:.120})"
+            message = f"{what}. If it lasts, check the connection's addresses, and what a proxy makes of answers."
             raise MalformedResponseError(message, answer.status, None, request_id(answer)) from None
 
     return read

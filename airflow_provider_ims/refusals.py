@@ -58,6 +58,7 @@ _BILLING = "Settle this in the cloud's billing centre."
 _PROTECTED = (
     "The image is protected: set its `protected` to false first, in the console or by PATCH /v2/cloudimages/{image_id}."
 )
+_SUPPORT = "If it lasts, ask the cloud's support."
 _PERMISSION = "Grant the user the permission, for example with the policy 'IMS FullAccess'."
 
 ADVICE: Mapping[str, str] = {
@@ -139,7 +140,7 @@ def refusal_of(response: Response, action: str, permission: str | None = None) -
     refusal = Refusal.read(response)
     said = f"the cloud said: {refusal.words}" if refusal.words else "the cloud gave no reason"
     advice = _advice(response, refusal, permission)
-    message = " ".join(filter(None, (f"Could not {action}: {said.rstrip('.')}.", advice)))
+    message = f"Could not {action}: {said.rstrip('.')}. {advice}"
     kind = _kind(response.status, refusal)
     return kind(message, response.status, refusal.code, request_id(response), retry_after(response))
 
@@ -149,8 +150,8 @@ def job_failure(job: Job) -> ImsError:
     internal = job.error_code is None or job.error_code in INTERNAL_CODES
     code = job.error_code and _shown(job.error_code)
     reason = " ".join((job.fail_reason or "no reason given").split())[:LONGEST_MESSAGE]
-    advice = job.error_code and ADVICE.get(job.error_code)
-    message = " ".join(filter(None, (f"Job {job.job_id} ended with FAIL: {reason.rstrip('.')}.", advice)))
+    advice = ADVICE.get(job.error_code or "", _SUPPORT)
+    message = f"Job {job.job_id} ended with FAIL: {reason.rstrip('.')}. {advice}"
     return (JobInterruptedError if internal else JobFailedError)(message, None, code)
 
 
@@ -208,7 +209,7 @@ def _kind(status: int, refusal: Refusal) -> type[ImsError]:
     return RefusedError
 
 
-def _advice(response: Response, refusal: Refusal, permission: str | None) -> str | None:
+def _advice(response: Response, refusal: Refusal, permission: str | None) -> str:
     if refusal.is_protection:
         return _PROTECTED
     if advice := refusal.code and ADVICE.get(refusal.code):
@@ -221,7 +222,7 @@ def _advice(response: Response, refusal: Refusal, permission: str | None) -> str
         return f"It redirects to {_shown(where.split('?')[0])}, which is not followed: check the connection's address."
     if response.status == 401:
         return _PROJECT
-    return _NO_SUCH if kind is NotFoundError else None
+    return {NotFoundError: _NO_SUCH, ThrottledError: ADVICE["APIGW.0308"]}.get(kind, _SUPPORT)
 
 
 def _pair(document: Any) -> tuple[str | None, str]:

@@ -83,9 +83,10 @@ class JobSensor(LinkedOperator, BaseSensorOperator):
         """Wait, and return the image's id. Raises ``ImsError``, ``AirflowSensorTimeout``, ``AirflowSkipException``."""
         from airflow_provider_ims.waiting import Watch
 
-        check_end_in_triggerer(self)
-        with self._failures(), self.get_hook() as hook, self._linked(hook):
+        with self._failures():
+            check_end_in_triggerer(self)
             check_job_id(self.job_id)
+        with self._failures(), self.get_hook() as hook, self._linked(hook):
             last_look = deadline(context, self)
             self._watch = Watch(hook.client, self.job_id, self.poke_interval, last_look)
             self._perform = hook.perform
@@ -141,9 +142,7 @@ class JobSensor(LinkedOperator, BaseSensorOperator):
             noted = self._notes.read() if looks else {}
         except StateStoreError as error:
             self.log.warning("What the last look has seen is not known: %s", error)
-        if self._notes.store is None:
-            self._watch.unknown_looks = looks  # the most that it can be
-        elif noted.get("try") == context["ti"].try_number:
+        if noted.get("try") == context["ti"].try_number:
             self._watch.failures = noted["failures"]
             self._watch.unknown_looks = noted["unknown_looks"]
             self._watch.state = noted["state"]

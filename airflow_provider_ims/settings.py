@@ -174,7 +174,8 @@ class _Fields:
     def credentials(self, auth: str, login: str, password: str, where: _Where) -> Credentials:
         if auth == "token":
             if login:
-                raise self.wrong("login", login, "leave it blank: with auth = token the token is the password")
+                remedy = "leave it blank: with auth = token the token is the password"
+                raise self.wrong("login", "set", remedy)  # perhaps to that token
             where["project_name"] = self.word("project_name")
             return GivenToken(token=self.header("password", password, "the token"), **where)
         if auth == "aksk":
@@ -216,7 +217,7 @@ class _Fields:
     def word(self, key: str) -> str | None:
         value = self.extra.get(key)
         if value is not None and not isinstance(value, str):
-            raise self.wrong(key, value, "give text")
+            raise self.wrong(key, "set to something else" if key == "security_token" else value, "give text")
         return (value or "").strip() or None
 
     def url(self, key: str, value: str | None) -> str | None:

@@ -171,7 +171,7 @@ def come_back(operator: Any, error: ThrottledError, last_look: datetime, now: da
     if not operator.deferrable:
         raise AirflowRescheduleException(until)
     trigger = SlotTrigger(until.isoformat(), pause, last_look.isoformat(), known)
-    patience = timedelta(seconds=pause) + DEFERRAL_MARGIN
+    patience = timedelta(seconds=left) + DEFERRAL_MARGIN  # no triggerer may be there for longer than the pause
     operator.defer(trigger=trigger, method_name="submit_again", kwargs={"version": DEFERRAL}, timeout=patience)
     raise AssertionError("defer raises")
 

@@ -21,7 +21,7 @@ from airflow_provider_ims.simulator.pytest_plugin import ImsSimulator
 from airflow_provider_ims.simulator.seeds import PLAIN_IMAGE
 from airflow_provider_ims.triggers import JobTrigger
 from airflow_provider_ims.triggers.ending import AT_MULTIPLES_OF, Ends, ends_here
-from tests.shells import TaskInstance, run_task
+from tests.shells import TaskInstance, fails_with, run_task
 
 pytestmark = pytest.mark.usefixtures("airflow_home")
 
@@ -74,7 +74,7 @@ def test_an_outlet_from_default_args_is_refused_too() -> None:
 def test_what_is_added_later_is_refused_before_any_request(task: Any, ims_simulator: ImsSimulator) -> None:
     late = task()
     late.outlets = [Asset("golden")]
-    with pytest.raises(ArgumentError, match="outlets"):
+    with fails_with(ArgumentError, match="outlets"):
         run_task(late)
     assert not ims_simulator.cloud.arrivals
 

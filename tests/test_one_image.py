@@ -11,6 +11,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowRescheduleException, TaskDeferred
 
 from airflow_provider_ims.errors import (
+    ConnectionLookUpError,
     CopyConflictError,
     JobTimeoutError,
     StateStoreError,
@@ -54,6 +55,25 @@ def test_without_fingerprint_an_unclear_submit_is_permanent_and_sent_once(ims_si
     with fails_with(UnclearSubmitError, match="may have been carried out.*look in IMS for an image named 'golden'"):
         run_task(operator(fingerprint=False))
     assert ims_simulator.cloud.counters["POST copy"] == 1
+
+
+@pytest.mark.parametrize("max_tries", [1, 3], ids=["retry", "clear"])
+def test_without_fingerprint_what_failed_before_its_note_is_sent_after_all(
+    ims_simulator: ImsSimulator, max_tries: int
+) -> None:
+    store = StateStore()
+    with pytest.raises(ConnectionLookUpError):
+        run_task(operator(fingerprint=False, ims_conn_id="nowhere"), TaskInstance(max_tries=1), task_state_store=store)
+    second_try = TaskInstance(try_number=2, max_tries=max_tries)
+    run_task(operator(fingerprint=False), second_try, task_state_store=store)
+    assert len(ims_simulator.cloud.jobs) == 1
+
+
+def test_without_fingerprint_and_notes_only_the_first_try_sends(ims_simulator: ImsSimulator) -> None:
+    """As on Airflow 3.2."""
+    with fails_with(UnclearSubmitError, match="on Airflow 3.2: before you start another run"):
+        run_task(operator(fingerprint=False), TaskInstance(try_number=2))
+    assert ims_simulator.cloud.counters["POST copy"] == 0
 
 
 def test_a_retry_takes_up_the_copy_and_a_clear_begins_another(ims_simulator: ImsSimulator) -> None:
@@ -184,6 +204,8 @@ def test_no_free_slot_defers_without_a_failure_until_there_is_one(ims_simulator:
     path, kwargs = deferred.value.trigger.serialize()
     until, last = (datetime.fromisoformat(kwargs[name]) for name in ("until", "deadline"))
     assert path == "airflow_provider_ims.triggers.SlotTrigger"  # stored with the deferred task: never moves
+    assert deferred.value.timeout is not None
+    assert 100 < deferred.value.timeout.total_seconds() <= 460  # five minutes more, and that minute
     assert 5 < (until - datetime.now(UTC)).total_seconds() <= 36
     assert 159 < (last - datetime.now(UTC)).total_seconds() <= 160  # a minute more, for another host's clock
     ims_simulator.cloud.change(concurrent_copies=5)

@@ -95,7 +95,7 @@ def test_looks_that_fail_are_no_news(ims_simulator: ImsSimulator, job_id: str, w
 @pytest.mark.parametrize("way", WAYS)
 def test_an_unknown_job_is_an_error_in_the_end(ims_simulator: ImsSimulator, way: dict[str, Any]) -> None:
     with fails_with(RefusedError, match=r"look at job 0{32}.*IMG\.0023"):
-        run_rescheduled(sensor("0" * 32, **way))
+        run_rescheduled(sensor("0" * 32, **way), task_state_store=StateStore())
 
 
 def test_a_reschedule_leaves_six_seconds_at_least(ims_simulator: ImsSimulator, job_id: str) -> None:
@@ -129,6 +129,15 @@ def test_between_reschedules_only_unknown_looks_in_a_row_count(ims_simulator: Im
             ims_simulator.cloud.faults.add(Fault("job", "status", status=404))
             with suppress(AirflowRescheduleException):
                 run_task(task, task_reschedule_count=99, task_state_store=store)
+
+
+def test_where_nothing_is_kept_between_reschedules_an_unknown_look_is_no_end(
+    ims_simulator: ImsSimulator, job_id: str
+) -> None:
+    """As on Airflow 3.2, which keeps nothing: the looks before may all have seen the job."""
+    ims_simulator.cloud.faults.add(Fault("job", "status", status=404))
+    with pytest.raises(AirflowRescheduleException):
+        run_task(sensor(job_id, deferrable=False), task_reschedule_count=99)
 
 
 def test_between_reschedules_a_status_is_logged_once(

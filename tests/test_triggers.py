@@ -6,7 +6,7 @@ import asyncio
 import gc
 import warnings
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -17,11 +17,11 @@ from airflow_provider_ims.errors import (
     JobTimeoutError,
     LoginRefusedError,
 )
-from airflow_provider_ims.hooks import ImsHook
+from airflow_provider_ims.hooks import ImsAsyncHook, ImsHook
 from airflow_provider_ims.simulator.faults import Fault
 from airflow_provider_ims.simulator.pytest_plugin import ImsSimulator
 from airflow_provider_ims.simulator.seeds import PLAIN_IMAGE
-from airflow_provider_ims.triggers import JobTrigger
+from airflow_provider_ims.triggers import SOONEST_RETURN, JobTrigger
 from tests.shells import run_trigger
 
 pytestmark = pytest.mark.usefixtures("airflow_home")
@@ -72,6 +72,27 @@ def test_it_looks_no_sooner_than_told(ims_simulator: ImsSimulator) -> None:
     event_of(job_id, first_pause=0.5)
     looks = [arrival.instant for arrival in ims_simulator.cloud.arrivals if arrival.route == "job"]
     assert min(looks) >= first_look - timedelta(milliseconds=20)
+
+
+class Recording(ImsAsyncHook):
+    """A hook that is told to sleep, and does not."""
+
+    slept: ClassVar[list[float]] = []
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+
+
+class Hasty(JobTrigger):
+    def get_hook(self) -> ImsAsyncHook:
+        return Recording(self.ims_conn_id)
+
+
+def test_what_it_was_told_to_wait_for_ends_with_its_deadline(ims_simulator: ImsSimulator) -> None:
+    """A triggerer that starts again waits anew."""
+    deadline = (datetime.now(UTC) - timedelta(seconds=1)).isoformat()
+    event = asyncio.run(anext(aiter(Hasty(copying(0.0, ims_simulator), deadline=deadline, first_pause=3600.0).run())))
+    assert (event.payload["status"], Recording.slept[0]) == ("success", SOONEST_RETURN)
 
 
 def test_even_a_trigger_that_fails_at_once_comes_back_no_sooner() -> None:

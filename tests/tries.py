@@ -52,7 +52,7 @@ class Tries:
 
     def submission(self, **more: Any) -> Submission:
         self.count += 1
-        may_follow = self.count > 1 and self.order.marked
+        may_follow = self.count > 1 and (self.order.marked or not self.has_store)
         arguments = {"may_follow": may_follow, "grace": GRACE} | self.more | more
         return Submission(self.world.client, self.order, self.notes, **arguments)
 

@@ -98,7 +98,7 @@ class JobTrigger(BaseTrigger):
         """Look until the job is over, and yield one event: ``status`` (``success``, ``error``) and what is known."""
         has_pushed = False
         with nullcontext() if self.xcoms is None else ends_here().expected():
-            await self.get_hook().sleep(SOONEST_RETURN if self.first_pause is None else self.first_pause)
+            await self.get_hook().sleep(self._rest())
             try:
                 check_version(f"The wait for job {self.job_id}", self.version, DEFERRAL)
                 # in a task: outside the greenlets that Airflow has a trigger run in
@@ -121,6 +121,12 @@ class JobTrigger(BaseTrigger):
 
         order = self.order or {}
         self.log.warning(KILLED, account(order.get("key") if order.get("marked") else None, self.job_id))
+
+    def _rest(self) -> float:
+        """Seconds before it may look; a triggerer that starts again has it wait anew, but not beyond its deadline."""
+        if self.first_pause is None or self.version != DEFERRAL:
+            return SOONEST_RETURN
+        return min(self.first_pause, max(SOONEST_RETURN, _seconds_until(self.deadline)))
 
     async def _wait(self) -> dict[str, Any]:
         from airflow_provider_ims.idempotency import Order

@@ -27,6 +27,20 @@ COPIES = (
         "core/test_copying.py",
     ),
     Break(
+        "without fingerprint, no note is no copy",
+        "operators.py",
+        "order.marked or notes.store is None",
+        "True",
+        "test_one_image.py",
+    ),
+    Break(
+        "who waits for a slot outlasts a triggerer",
+        "tasks.py",
+        "timedelta(seconds=left) + DEFERRAL_MARGIN",
+        "timedelta(seconds=pause) + DEFERRAL_MARGIN",
+        "test_one_image.py",
+    ),
+    Break(
         "nothing is sent after an old look",
         "copying.py",
         "self.client.elapsed() - self._looked > FRESH",

@@ -27,6 +27,13 @@ WAITS = (
         "test_operators.py test_sensors.py",
     ),
     Break(
+        "a wait that begins anew ends with its deadline",
+        "triggers/jobs.py",
+        "min(self.first_pause, max(SOONEST_RETURN, _seconds_until(self.deadline)))",
+        "self.first_pause",
+        "test_triggers.py",
+    ),
+    Break(
         "permanent errors use no retry", "failures.py", "operator.retry_policy is None", "False", "test_operators.py"
     ),
     Break(

@@ -267,7 +267,7 @@ def test_each_way_to_log_in_is_read_from_where_its_parts_stand() -> None:
         ({"auth": 5}, {}, "auth is 5; give text"),
         (AKSK, {"login": ""}, "no login: give the access key (AK)"),
         (AKSK, {"password": ""}, "no password: give the secret key (SK)"),
-        ({"auth": "token"}, {}, "login is 'user'; leave it blank"),
+        ({"auth": "token"}, {}, "login is 'set'; leave it blank"),
         ({"auth": "token"}, {"login": None, "password": " "}, "no password: give the token"),
         ({"auth": "token", "region": None}, {"login": None}, "no region"),
         (AGENCY | {"agency_name": ""}, {}, "no agency_name in its extra: give the agency's name"),

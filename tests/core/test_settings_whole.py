@@ -116,6 +116,10 @@ COMPLAINTS: list[tuple[dict[str, Any], str]] = [
     ({"verify": 1}, "verify is 1; give true, false, or a CA bundle's path."),
     ({"auth": "x" * 300}, f"auth is '{'x' * 199}; give one of password, aksk, token, agency."),
     ({"domain_name": 5}, "domain_name is 5; give text."),
+    (
+        {"auth": "aksk", "security_token": {"securitytoken": "t"}},
+        "security_token is 'set to something else'; give text.",
+    ),
 ]
 
 
@@ -172,7 +176,7 @@ def test_what_is_missing_is_said(more: dict[str, Any], fields: dict[str, Any], s
         (
             {"auth": "token"},
             {},
-            ": login is 'user'; leave it blank: with auth = token the token is the password.",
+            ": login is 'set'; leave it blank: with auth = token the token is the password.",
         ),
         (
             {"agency_name": "ag"},

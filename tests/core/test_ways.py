@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from airflow_provider_ims.auth import LogIn
 from airflow_provider_ims.credentials import Credentials
 from airflow_provider_ims.errors import LoginRefusedError
+from airflow_provider_ims.listing import own_images
 from airflow_provider_ims.models import Request, Token
 from airflow_provider_ims.settings import Settings
 from airflow_provider_ims.simulator.nouns import StoredKey
@@ -215,6 +216,14 @@ def test_whose_credentials_are_refused_looks_once_at_the_connection(world: World
     with pytest.raises(LoginRefusedError):
         world.perform(still.ask(COPY))
     assert (len(looked), world.counted("copies_accepted")) == (2, 1)
+
+
+@both_drivers
+@each_way
+def test_a_look_at_all_images_takes_the_new_credentials_too(world: World, auth: str) -> None:
+    client = world.another_client(auth=auth, password="not-this-one")
+    images, _ = world.perform(own_images(replace(client, look_again=lambda: world.connected(auth))))
+    assert images
 
 
 def test_a_connection_that_is_another_one_each_time_is_looked_at_once(world: World) -> None:
