@@ -72,7 +72,7 @@ class Client(Value, frozen=True):
             settings = (yield self.look_again) if self.look_again else self.settings
             if settings.credentials == self.settings.credentials:
                 raise
-        return (yield from begin(replace(self, settings=settings, look_again=None)))
+        return (yield from begin(replace(self, settings=settings)))
 
     @property
     def _log_in(self) -> LogIn:

@@ -263,8 +263,10 @@ class Submission(Struct):
 
     def _what_to_look_for(self) -> str:
         what = f"an image named '{self.order.name}' made from image {self.order.image_id}"
-        again = "clear the task (on Airflow 3.2: before you start another run)"
-        return f"Without a fingerprint it cannot be recognized: look in IMS for {what} before you {again}."
+        return (
+            f"Without a fingerprint it cannot be recognized: look in IMS for {what} before you clear the task (on "
+            "Airflow 3.2: before you start another run)."
+        )
 
     def _note(self, *, sent: bool, job_id: str | None = None) -> None:
         facts = {name: getattr(self.order, name) for name in ("key", "image_id", "attempt", "failed_at")}

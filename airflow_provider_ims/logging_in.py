@@ -6,6 +6,7 @@ project management), which ``tests/samples`` quotes, and the error pages of the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -131,8 +132,12 @@ def key_refused(error: ImsError) -> LoginRefusedError | None:
         return None
     words = error.message.lower()
     advice = next((advice for part, advice in _KEY_ADVICE.items() if part in words), "Check login and password.")
-    said = error.message.partition(" Check the ")[0]
-    return LoginRefusedError(f"{said} {advice}", error.status, error.code, error.request_id, error.retry_after)
+    return LoginRefusedError(f"{_said(error)} {advice}", error.status, error.code, error.request_id, error.retry_after)
+
+
+def _said(error: ImsError) -> str:
+    """What was refused, and why, without the remedy: here it is another one."""
+    return re.split(" Check the | Grant the user | If it lasts, ", error.message)[0]
 
 
 def _project(who: Credentials) -> dict[str, Any]:
@@ -159,9 +164,8 @@ def _reader(
             return read(answer if answer.status == 201 else answer.without(secret))
         except RefusedError as error:
             refused = error.status in refusing
-            said = error.message.partition(" Check the ")[0].partition(" Grant the user")[0]
             remedy = advice if refused else "Check the connection's iam_endpoint."
-            raise error.but(LoginRefusedError if refused else RefusedError, f"{said} {remedy}") from None
+            raise error.but(LoginRefusedError if refused else RefusedError, f"{_said(error)} {remedy}") from None
 
     return read_token
 

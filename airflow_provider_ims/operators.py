@@ -26,6 +26,7 @@ from airflow_provider_ims.errors import (
     ImageUnusableError,
     JobFailedError,
     JobInterruptedError,
+    NotFoundError,
     StateStoreError,
     ThrottledError,
 )
@@ -52,8 +53,8 @@ if TYPE_CHECKING:
     from airflow_provider_ims.hooks.base import ImsBaseHook
     from airflow_provider_ims.waiting import Watch
 
-OVER = (JobFailedError, JobInterruptedError, ImageUnusableError, CopyConflictError)
-"""Errors after which nothing of the copy goes on in the cloud."""
+OVER = (JobFailedError, JobInterruptedError, ImageUnusableError, CopyConflictError, NotFoundError)
+"""Errors after which nothing of the copy goes on in the cloud, or nobody can say."""
 
 
 class CopyImageOperator(LinkedOperator):
@@ -220,7 +221,7 @@ class CopyImageOperator(LinkedOperator):
             order, allowed = self._order(), truth("allow_decryption", self.allow_decryption)
             with self.get_hook() as hook, self._linked(hook):
                 # who can note does so before it sends: without a fingerprint, no note is no copy
-                may_follow &= order.marked or notes.store is None
+                may_follow = may_follow and (order.marked or notes.store is None)
                 submission = Submission(hook.client, order, notes, may_follow, self.submit_grace, allowed)
                 job_id = self._submit(hook, submission, noted, last_look)
                 known = account(order.key if order.marked else None, job_id)

@@ -150,7 +150,7 @@ def job_failure(job: Job) -> ImsError:
     internal = job.error_code is None or job.error_code in INTERNAL_CODES
     code = job.error_code and _shown(job.error_code)
     reason = " ".join((job.fail_reason or "no reason given").split())[:LONGEST_MESSAGE]
-    advice = ADVICE.get(job.error_code or "", _SUPPORT)
+    advice = ADVICE.get(str(job.error_code), _SUPPORT)
     message = f"Job {job.job_id} ended with FAIL: {reason.rstrip('.')}. {advice}"
     return (JobInterruptedError if internal else JobFailedError)(message, None, code)
 

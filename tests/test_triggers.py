@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 import pytest
+from airflow.triggers.base import TriggerEvent
 
 from airflow_provider_ims.errors import (
     ConnectionLookUpError,
@@ -91,7 +92,12 @@ class Hasty(JobTrigger):
 def test_what_it_was_told_to_wait_for_ends_with_its_deadline(ims_simulator: ImsSimulator) -> None:
     """A triggerer that starts again waits anew."""
     deadline = (datetime.now(UTC) - timedelta(seconds=1)).isoformat()
-    event = asyncio.run(anext(aiter(Hasty(copying(0.0, ims_simulator), deadline=deadline, first_pause=3600.0).run())))
+    waiting = Hasty(copying(0.0, ims_simulator), deadline=deadline, first_pause=3600.0)
+
+    async def fire() -> TriggerEvent:
+        return await anext(aiter(waiting.run()))
+
+    event = asyncio.run(fire())
     assert (event.payload["status"], Recording.slept[0]) == ("success", SOONEST_RETURN)
 
 

@@ -156,7 +156,7 @@ def not_sent(request: Request, problem: Exception) -> ImsError:
 def lost(request: Request, problem: Exception) -> ImsError:
     """The error for a request that was sent, and whose answer did not come, or not to its end."""
     what = f"No complete answer from {_host(request)} to {request.method}: {_reason(problem)}"
-    return ResponseLostError(f"{what}. If it lasts, check proxy, firewall and the connection's timeout.")
+    return ResponseLostError(f"{what}. Where that comes often, check proxy, firewall and the connection's timeout.")
 
 
 class Body:

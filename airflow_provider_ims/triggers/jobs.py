@@ -52,7 +52,7 @@ class JobTrigger(BaseTrigger):
     :param poll_interval: seconds between looks.
     :param deadline: the instant of the last look, in ISO format with an offset (default: in two hours).
     :param first_pause: seconds from its start until it looks (default: 6 or somewhat more, another number each time
-        that a triggerer starts it, because that starts many together).
+        that a triggerer starts it, because that starts many together), but not beyond the deadline.
     :param order: the fields of the ``idempotency.Order`` that the job carries out; with them the last look also sees
         whether the image is as ordered and the only one, and the event has ``copy_key``.
     :param xcoms: where given, even if empty, a success ends the task without a worker, after these XComs were pushed;
@@ -124,9 +124,9 @@ class JobTrigger(BaseTrigger):
 
     def _rest(self) -> float:
         """Seconds before it may look; a triggerer that starts again has it wait anew, but not beyond its deadline."""
-        if self.first_pause is None or self.version != DEFERRAL:
-            return SOONEST_RETURN
-        return min(self.first_pause, max(SOONEST_RETURN, _seconds_until(self.deadline)))
+        pause = SOONEST_RETURN if self.first_pause is None else self.first_pause
+        is_known = self.version == DEFERRAL
+        return min(pause, max(SOONEST_RETURN, _seconds_until(self.deadline))) if is_known else pause
 
     async def _wait(self) -> dict[str, Any]:
         from airflow_provider_ims.idempotency import Order

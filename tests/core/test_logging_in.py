@@ -209,7 +209,9 @@ def test_who_may_not_look_for_a_project_gives_its_id() -> None:
     assert message.endswith(" Or give project_id in the connection.")
     for status in (403, 404):
         assert find_project(replace(KEY, project_id="p1")).read(Response(status)) == project_token("p1")
-    assert said(find_project(KEY), Response(400), RefusedError).endswith("the cloud gave no reason.")
+    assert said(find_project(KEY), Response(400), RefusedError).endswith(
+        "no reason. If it lasts, ask the cloud's support."
+    )
 
 
 def test_what_stands_for_a_token_where_requests_are_signed() -> None:

@@ -88,7 +88,8 @@ def test_every_shape_of_a_body_is_read(body: object, code: str | None, words: st
 
 def test_a_code_without_words_is_no_reason() -> None:
     error = refused(400, {"error_code": "IMG.9999"})
-    assert error.args == ("Could not copy image 4650: the cloud gave no reason.", 400, "IMG.9999", None, None)
+    said = "Could not copy image 4650: the cloud gave no reason. If it lasts, ask the cloud's support."
+    assert error.args == (said, 400, "IMG.9999", None, None)
 
 
 @pytest.mark.parametrize(
@@ -205,14 +206,13 @@ def test_a_redirect_says_where_it_leads_without_its_query() -> None:
         (401, None, "Check the connection's `project_id` / `project_name` and `region`: token and request disagree."),
         *((404, code, "Check the id, and that it belongs to the connection's") for code in (None, "IMG.9999")),
         (400, "IAM.0004", "Check the id, and that it belongs to the connection's"),
-        *((status, "IMG.9999", None) for status in (299, 400, 402, 409, 500)),
+        (429, None, "Too many requests at once: have fewer tasks start together, or look less often."),
+        *((status, "IMG.9999", "If it lasts, ask the cloud's support.") for status in (299, 400, 402, 409, 500)),
     ],
 )
-def test_a_status_that_a_user_can_act_on_comes_with_advice(status: int, code: str | None, advice: str | None) -> None:
-    said = "the cloud said: No X." if advice is None else f"the cloud said: No X. {advice}"
+def test_each_status_comes_with_advice(status: int, code: str | None, advice: str) -> None:
     message = refused(status, {"error_code": code, "error_msg": "No X.."}).message
-    assert message.startswith(f"Could not copy image 4650: {said}")
-    assert advice or message.endswith("No X.")
+    assert message.startswith(f"Could not copy image 4650: the cloud said: No X. {advice}")
 
 
 @pytest.mark.parametrize(
@@ -269,7 +269,7 @@ def test_a_failed_job_is_transient_only_for_reasons_inside_the_cloud(code: str |
     error = job_failure(Job("j1", JobStatus.FAIL, "FAIL", error_code=code, fail_reason="It\nbroke"))
     assert (type(error), error.code) == (kind, code)
     assert error.message.startswith("Job j1 ended with FAIL: It broke.")
-    assert error.message.endswith(ADVICE.get(code or "", "It broke."))
+    assert error.message.endswith(ADVICE.get(code or "", "It broke. If it lasts, ask the cloud's support."))
 
 
 @pytest.mark.parametrize(
@@ -278,9 +278,9 @@ def test_a_failed_job_is_transient_only_for_reasons_inside_the_cloud(code: str |
 )
 def test_a_reason_is_given_as_it_is_with_one_full_stop(reason: str, said: str) -> None:
     error = job_failure(Job("j1", JobStatus.FAIL, "FAIL", fail_reason=reason))
-    assert error.message == f"Job j1 ended with FAIL: {said}"
+    assert error.message == f"Job j1 ended with FAIL: {said} If it lasts, ask the cloud's support."
 
 
 def test_a_job_that_failed_without_a_word() -> None:
     error = job_failure(Job("j1", JobStatus.FAIL, "FAIL"))
-    assert error.message == "Job j1 ended with FAIL: no reason given."
+    assert error.message == "Job j1 ended with FAIL: no reason given. If it lasts, ask the cloud's support."
