@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow.sdk import DAG, Asset, Variable, task
+from airflow.sdk.exceptions import AirflowSkipException
 
 with DAG(
     "announce_golden_image",
@@ -19,6 +20,9 @@ with DAG(
     def announce(**context: Any) -> str:
         """The newest image's id, from now on also ``{{ var.value.golden_image_id }}``."""
         events = [event for found in context["triggering_asset_events"].values() for event in found]
+        events = [event for event in events if "image_id" in event.extra]  # an event made by hand tells of none
+        if not events:
+            raise AirflowSkipException("No event tells of an image.")
         newest = max(events, key=lambda event: event.timestamp)
         image_id = str(newest.extra["image_id"])
         Variable.set("golden_image_id", image_id, description=newest.extra["image_name"])

@@ -41,7 +41,8 @@ with DAG(
     def plan(**context: Any) -> list[dict[str, str]]:
         """One copy an image that the run's events tell of; there may be several, and one may be told of twice."""
         events = [event for found in context["triggering_asset_events"].values() for event in found]
-        images = sorted({event.extra["payload"]["image_id"] for event in events})
+        told = [event.extra["payload"] for event in events if "payload" in event.extra]  # none by one made by hand
+        images = sorted({payload["image_id"] for payload in told})
         return [{"image_id": image, "name": f"encrypted-{image[-12:]}", "copy_key": image} for image in images]
 
     CopyImageOperator.partial(

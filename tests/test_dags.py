@@ -12,6 +12,7 @@ from typing import Any, cast
 import pytest
 from airflow.sdk import DAG, Asset
 from airflow.sdk.definitions.mappedoperator import MappedOperator
+from airflow.sdk.exceptions import AirflowSkipException
 from airflow.serialization.serialized_objects import DagSerialization
 
 from airflow_provider_ims.arguments import check_copy
@@ -93,6 +94,15 @@ def test_a_copy_is_not_taken_for_a_new_image() -> None:
     assert copy["copy_key"] == PLAIN_IMAGE
     assert watcher.trigger.filter.matches("golden-source-ubuntu")
     assert not watcher.trigger.filter.matches(copy["name"])
+
+
+def test_an_event_made_by_hand_tells_of_no_image() -> None:
+    dags = {file.stem: dag_in(file) for file in FILES}
+    events = {"an asset": [SimpleNamespace(extra={"from_rest_api": True}, timestamp=datetime.now(UTC))]}
+    assert cast(Any, dags["encrypt_new_images"].get_task("plan")).python_callable(triggering_asset_events=events) == []
+    for found in (events, {}):
+        with pytest.raises(AirflowSkipException):
+            cast(Any, dags["announce_golden_image"].get_task("announce")).python_callable(triggering_asset_events=found)
 
 
 def assets_of(dag: DAG) -> list[Any]:

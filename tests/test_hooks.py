@@ -21,6 +21,7 @@ from airflow_provider_ims.errors import (
 )
 from airflow_provider_ims.hooks import ImsAsyncHook, ImsHook
 from airflow_provider_ims.models import JobStatus
+from airflow_provider_ims.simulator.connection import connection_to
 from airflow_provider_ims.simulator.faults import Fault
 from airflow_provider_ims.simulator.pytest_plugin import ImsSimulator
 from airflow_provider_ims.simulator.seeds import KEY, PLAIN_IMAGE
@@ -103,6 +104,25 @@ def test_the_connection_test_says_what_to_mend(ims_simulator: ImsSimulator, monk
 def test_calls_without_a_method_go_through_run(ims_simulator: ImsSimulator) -> None:
     hook = ImsHook()
     assert hook.run("/v1/cloudimages/quota").json()["quotas"]["resources"][0]["type"] == "image"
+
+
+def test_what_run_is_refused_is_our_error_without_the_token(
+    ims_simulator: ImsSimulator, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    token = ims_simulator.cloud.issue_token()
+    connect(monkeypatch, connection_to(ims_simulator.connection["host"], ims_simulator.cloud.settings, "token", token))
+    ims_simulator.cloud.faults.add(Fault("quota", "status", message=f"no: {token}"))
+    with pytest.raises(UnavailableError, match=r"^Could not GET /v1/cloudimages/quota: the cloud said: no: \*\*\*\."):
+        ImsHook().run("/v1/cloudimages/quota")
+    assert token not in caplog.text
+
+
+def test_run_sends_the_token_however_the_host_is_written(
+    ims_simulator: ImsSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = ims_simulator.connection["host"].replace("http://127.0.0.1", "HTTP://LocalHost")
+    connect(monkeypatch, ims_simulator.connection | {"host": host})
+    assert ImsHook().run("/v1/cloudimages/quota").ok
 
 
 FORMS = {

@@ -11,6 +11,7 @@ from airflow.sdk import BaseHook
 
 from airflow_provider_ims.errors import ConnectionLookUpError, LoginRefusedError
 from airflow_provider_ims.hooks import ImsAsyncHook
+from airflow_provider_ims.hooks.sharing import BELIEVED
 from airflow_provider_ims.simulator.pytest_plugin import ImsSimulator
 from airflow_provider_ims.simulator.seeds import PLAIN_IMAGE
 from tests.waits import MANY, copying, event_of, events_of, strictly, trigger
@@ -41,6 +42,21 @@ def test_a_new_password_reaches_those_who_wait_already(
     assert {event["status"] for event in strictly(changed_meanwhile)} == {"success"}
     assert ims_simulator.cloud.counters["POST log_in"] == before + 2  # the old password once, the new one once
     assert len(look_ups) == 2
+
+
+def test_a_new_password_reaches_a_hook_of_ones_own(
+    ims_simulator: ImsSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def changed_meanwhile() -> None:
+        async with ImsAsyncHook() as hook:
+            await hook.get_image(PLAIN_IMAGE)
+            ims_simulator.cloud.change(password="another")
+            ims_simulator.cloud.revoke_tokens()
+            monkeypatch.setenv("AIRFLOW_CONN_IMS_DEFAULT", ims_simulator.connection_json)
+            await asyncio.sleep(BELIEVED)
+            assert (await hook.get_image(PLAIN_IMAGE)).id == PLAIN_IMAGE
+
+    strictly(changed_meanwhile)
 
 
 def test_a_password_that_stays_wrong_ends_the_wait(ims_simulator: ImsSimulator) -> None:

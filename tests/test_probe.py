@@ -88,6 +88,16 @@ def test_a_report_that_cannot_be_written_is_known_before(world: World, airflow_h
     assert world.requests == []
 
 
+def test_a_report_that_could_not_be_written_after_all_is_no_success(
+    world: World, airflow_home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (airflow_home / "full.md").symlink_to("/dev/full")
+    probed = probe(OnWorld(world), airflow_home, "--report", str(airflow_home / "full.md"))
+    assert probed.status == 1
+    assert "The report cannot be written" in caplog.text
+    assert copies(world) == []
+
+
 @pytest.mark.parametrize(("image", "words"), [(ENCRYPTED_IMAGE, "is encrypted"), (ISO_IMAGE, "ISO image")])
 def test_an_image_that_cannot_be_probed_with_is_not_copied(
     world: World, airflow_home: Path, image: str, words: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from argparse import Namespace
 from pathlib import Path
 
@@ -35,6 +36,9 @@ def probe_with(hook: ImsBaseHook, args: Namespace) -> int:
     path = Path(args.report or f"ims-probe-{at:%Y%m%dT%H%M%SZ}.md")
     if path.suffix == ".json" or not path.parent.is_dir() or path.is_dir():
         raise ArgumentError(f"--report is {str(path)!r}: give a file in a folder that is there, such as probe.md.")
+    for file in (path, path.with_suffix(".json")):
+        if not os.access(file if file.exists() else file.parent, os.W_OK):
+            raise ArgumentError(f"--report is {str(path)!r}: {file} cannot be written; give a file that can.")
     plan = Plan(args.image_id.lower(), args.duplicate_name, args.concurrency, args.poll_interval, args.timeout)
     store = FileNotes(airflow_home() / "ims-probes", _place(hook.client.settings), {})
     with store.held():
@@ -44,7 +48,7 @@ def probe_with(hook: ImsBaseHook, args: Namespace) -> int:
 
 
 def _run(run: Probe, hook: ImsBaseHook, args: Namespace, path: Path) -> int:
-    problem, wanted = "It was interrupted.", False
+    problem, wanted, has_report = "It was interrupted.", False, False
     try:
         wanted = run.run()
         problem = ""
@@ -54,7 +58,7 @@ def _run(run: Probe, hook: ImsBaseHook, args: Namespace, path: Path) -> int:
     finally:
         found = list(answered(run.seen))
         if wanted or problem:
-            _write(run, found, hook, path, problem)
+            has_report = _write(run, found, hook, path, problem)
         if left := _left(run):
             log.warning("%s", left)
     if not wanted:
@@ -62,20 +66,21 @@ def _run(run: Probe, hook: ImsBaseHook, args: Namespace, path: Path) -> int:
         return 1
     args.show([_shown(each) for each in found])
     failed = any(look.status is JobStatus.FAIL for look in run.seen.looks)
-    return 1 if failed or run.left else 0
+    return 1 if failed or run.left or not has_report else 0
 
 
-def _write(run: Probe, found: list[Answer], hook: ImsBaseHook, path: Path, problem: str) -> None:
-    """Write both files; where that fails, say so, and go on with what ended the probe."""
+def _write(run: Probe, found: list[Answer], hook: ImsBaseHook, path: Path, problem: str) -> bool:
+    """Write both files; where that fails, say so, return False, and go on with what ended the probe."""
     settings = path.with_suffix(".json")
     client = hook.client
     try:
-        path.write_text(report(run.seen, found, client.settings.credentials, client.now(), problem))
-        settings.write_text(settings_file(found))
+        path.write_text(report(run.seen, found, client.settings.credentials, client.now(), problem), encoding="utf-8")
+        settings.write_text(settings_file(found), encoding="utf-8")
     except OSError as error:
         log.error("The report cannot be written: %s", error)
-    else:
-        log.info("Report: %s; for the simulator: --settings %s", path, settings)
+        return False
+    log.info("Report: %s; for the simulator: --settings %s", path, settings)
+    return True
 
 
 def _left(run: Probe) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
 from types import TracebackType
 from typing import Self, TypeVar
@@ -14,7 +15,7 @@ from airflow_provider_ims import protocol
 from airflow_provider_ims.arguments import check_image_id, check_job_id
 from airflow_provider_ims.auth import Conversation
 from airflow_provider_ims.client import Client
-from airflow_provider_ims.errors import ImsError
+from airflow_provider_ims.errors import ImsError, LoginRefusedError
 from airflow_provider_ims.hooks.connection import (
     PATIENCE,
     PIECE,
@@ -25,8 +26,9 @@ from airflow_provider_ims.hooks.connection import (
     not_sent,
     untrusted,
 )
-from airflow_provider_ims.hooks.sharing import KEPT, join, leave
-from airflow_provider_ims.models import Image, Job, Request, Response
+from airflow_provider_ims.hooks.sharing import BELIEVED, KEPT, join, leave
+from airflow_provider_ims.models import Image, Job, Request, Response, Service
+from airflow_provider_ims.protocol import Call
 from airflow_provider_ims.transport import run_async
 
 T = TypeVar("T")
@@ -69,15 +71,29 @@ class ImsAsyncHook:
         """Who asks which cloud."""
         return self._access.client
 
+    async def renewed(self) -> Client | None:
+        """After a log-in that was refused: ``client`` of a connection that has been changed, None where it has not."""
+        before = self.client.settings
+        return self.client if (await self.refresh(BELIEVED)).settings != before else None
+
     async def get_job(self, job_id: str) -> Job:
         """How far an asynchronous job has come."""
         check_job_id(job_id)
-        return await self.perform(self.client.ask(partial(protocol.get_job, job_id=job_id)))
+        return await self._ask(partial(protocol.get_job, job_id=job_id))
 
     async def get_image(self, image_id: str) -> Image:
         """One image; raises ``NotFoundError``."""
         check_image_id(image_id)
-        return await self.perform(self.client.ask(partial(protocol.get_image, image_id=image_id)))
+        return await self._ask(partial(protocol.get_image, image_id=image_id))
+
+    async def _ask(self, make: Callable[[Service], Call[T]]) -> T:
+        client = await self.refresh()
+        try:
+            return await self.perform(client.ask(make))
+        except LoginRefusedError:
+            if not (renewed := await self.renewed()):
+                raise
+        return await self.perform(renewed.ask(make))
 
     async def perform(self, conversation: Conversation[T]) -> T:
         """Carry out what ``client`` wants to say."""

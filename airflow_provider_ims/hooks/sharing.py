@@ -40,6 +40,9 @@ MOST_IN_FLIGHT = 8
 KEPT = 300.0
 """Seconds for which a connection that was looked up is not looked up again."""
 
+BELIEVED = 1.0
+"""... and for which it is taken to be as it was although its log-in is refused."""
+
 LONGEST_LOOK_UP = 30.0
 """Seconds for which the first look-up is waited for; a later one has the connection's ``timeout``."""
 

@@ -6,13 +6,15 @@ from collections.abc import Callable
 from functools import partial
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from airflow.providers.http.hooks.http import HttpHook
 
 from airflow_provider_ims.hooks.base import ImsBaseHook
 from airflow_provider_ims.hooks.connection import PATIENCE, USER_AGENT, ca_bundle_of, proxy_of
-from airflow_provider_ims.models import Request, Service
+from airflow_provider_ims.models import Request, Response, Service
+from airflow_provider_ims.refusals import refusal_of
 
 
 class ImsHook(ImsBaseHook, HttpHook):
@@ -54,6 +56,16 @@ class ImsHook(ImsBaseHook, HttpHook):
         self.merged_extra = options | (extra_options or {})
         return session
 
+    def check_response(self, response: requests.Response) -> None:
+        """Raise the ``ImsError`` that an answer with status 4xx or 5xx is; a token that it repeats is not in it."""
+        if response.status_code < 400:
+            return
+        answer = Response(response.status_code, dict(response.headers), response.content)
+        for name in ("X-Auth-Token", "X-Security-Token"):
+            if sent := response.request.headers.get(name):
+                answer = answer.without(str(sent))
+        raise refusal_of(answer, f"{response.request.method} {urlsplit(response.url).path}")
+
     def _new_session(self) -> requests.Session:
         session = _Session()
         session.trust_env = False  # what the environment says is in what is set here
@@ -77,7 +89,8 @@ class _Auth(requests.auth.AuthBase):
     """Adds the token, or the signature, to requests for the image service, and to no other."""
 
     def __init__(self, service: Service, authorized: Callable[[Request], Request]) -> None:
-        self._address, self._authorized = f"{service.url}/", authorized
+        self._address = requests.Request("GET", f"{service.url}/").prepare().url or ""  # as requests writes it
+        self._authorized = authorized
 
     def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
         if (r.url or "").startswith(self._address):

@@ -102,7 +102,8 @@ def _announce(cloud: Cloud, url: str) -> None:
 
 def _sentence(error: OSError | OverflowError, address: str) -> str:
     if isinstance(error, OSError) and error.errno is not None:
-        return f"cannot use {error.filename or address}: {os.strerror(error.errno)}"
+        known = error.errno > 0  # else it is a name server's
+        return f"cannot use {error.filename or address}: {os.strerror(error.errno) if known else error.strerror}"
     return f"cannot use {address}: {error}"
 
 

@@ -14,7 +14,13 @@ def connection_to(url: str, settings: Settings, auth: str = "password", token: s
     :param token: the one for ``token``; such as ``Cloud.issue_token`` gives.
     """
     extra = {"iam_endpoint": f"{url}/v3", "region": settings.region}
-    connection = {"conn_type": "ims", "login": settings.user_name, "password": settings.password, "host": url}
+    connection = {
+        "conn_type": "ims",
+        "login": settings.user_name,
+        "password": settings.password,
+        "host": url,
+        "port": 0,
+    }
     match auth:
         case "password":
             extra |= {"domain_name": settings.domain_name}

@@ -28,9 +28,6 @@ DEFAULT_TIMEOUT = 7200.0
 SOONEST_RETURN = 6.0
 """Seconds before which a task must not come back to a worker: Airflow takes one that does for a failed one."""
 
-BELIEVED = 1.0
-"""Seconds for which a connection that was looked up is taken to be as it was, although its log-in is refused."""
-
 TOLERATED_LOOK_UPS = 3
 """So many look-ups of the connection are tried, a poll interval apart, before a wait ends because of it."""
 
@@ -167,9 +164,9 @@ class JobTrigger(BaseTrigger):
         try:
             return await hook.perform(watch.look())
         except LoginRefusedError:  # the password may have been changed, and the connection after it
-            before, watch.client = watch.client, await hook.refresh(BELIEVED)
-            if watch.client.settings == before.settings:
+            if not (renewed := await hook.renewed()):
                 raise
+            watch.client = renewed
         return None
 
     async def _has_pushed(self, image_id: str) -> bool:

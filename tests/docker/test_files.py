@@ -90,7 +90,7 @@ def test_no_file_holds_a_secret() -> None:
 def test_the_simulated_connection_is_the_one_that_the_simulator_prints() -> None:
     """With the port 0, which the Test button of Airflow 3.3 wants."""
     document: dict[str, Any] = json.loads((FOLDER / "simulator-connection.json").read_text())
-    assert document == {"ims_default": connection_to("http://simulator:8080", Settings()) | {"port": 0}}
+    assert document == {"ims_default": connection_to("http://simulator:8080", Settings())}
 
 
 def test_our_image_is_built_once_and_never_looked_for_in_a_registry() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_ims.simulator import Settings
-from airflow_provider_ims.simulator.__main__ import main
+from airflow_provider_ims.simulator.__main__ import _sentence, main
 from airflow_provider_ims.simulator.seeds import PLAIN_IMAGE
 
 ROOT = Path(__file__).parent.parent.parent
@@ -60,6 +61,12 @@ def test_a_mistake_costs_one_sentence(arguments: list[str], capsys: pytest.Captu
         main(arguments)
     assert ended.value.code == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_a_host_that_no_name_server_knows_is_said_in_its_words() -> None:
+    assert _sentence(socket.gaierror(socket.EAI_NONAME, "Name not known"), "nowhere:0") == (
+        "cannot use nowhere:0: Name not known"
+    )
 
 
 @pytest.mark.parametrize(
