@@ -14,6 +14,7 @@ from tests.docker.up import PASSWORD, Up
 from tests.real.processes import StackError
 
 STORES = {"postgres", "redis"}
+SIMULATED = {"simulator", "simulator-connection"}
 FIRST_PROCESS = {*STORES, "simulator"}
 """Those whose first process is the service itself; Airflow's is one that starts it."""
 
@@ -148,6 +149,19 @@ def test_who_hangs_is_told_of(up: Up, stopped: set[str]) -> None:
         for service in stopped:
             _signal(up, service, "CONT")
     up.wait_until_healthy()
+
+
+def test_the_simulated_cloud_is_left_out_and_in_the_end_all_is_removed(up: Up) -> None:
+    """As the README has it; the last one, for it leaves nothing."""
+    up.compose("rm", "--stop", "--force", *SIMULATED)
+    up.env["COMPOSE_PROFILES"] = ""
+    up.compose("up", "--detach", "--no-build")
+    up.wait_until_healthy()
+    there = {found["Config"]["Labels"]["com.docker.compose.service"] for found in up.containers()}
+    assert there == set(SERVICES) - SIMULATED
+    up.remove()
+    ours = ("--filter", "label=com.docker.compose.project=ims-test", "--quiet")
+    assert up.engine("ps", "--all", *ours) + up.engine("volume", "ls", *ours) + up.engine("network", "ls", *ours) == ""
 
 
 def _signal(up: Up, service: str, signal: str) -> None:

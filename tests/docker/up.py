@@ -41,7 +41,7 @@ class Up:
 
     def remove(self) -> None:
         """Containers, network and volumes."""
-        self.compose("down", "--volumes", "--timeout", "5")
+        self.compose("--profile", "simulator", "down", "--volumes", "--timeout", "5")
 
     def containers(self, service: str = "") -> list[dict[str, Any]]:
         """What the engine knows of each container, of a service or of all."""
