@@ -25,7 +25,7 @@ with DAG(
             raise AirflowSkipException("No event tells of an image.")
         newest = max(events, key=lambda event: event.timestamp)
         image_id = str(newest.extra["image_id"])
-        Variable.set("golden_image_id", image_id, description=newest.extra["image_name"])
+        Variable.set("golden_image_id", image_id, description=newest.extra.get("image_name"))
         return image_id
 
     announce()

@@ -41,8 +41,8 @@ with DAG(
     def plan(**context: Any) -> list[dict[str, str]]:
         """One copy an image that the run's events tell of; there may be several, and one may be told of twice."""
         events = [event for found in context["triggering_asset_events"].values() for event in found]
-        told = [event.extra["payload"] for event in events if "payload" in event.extra]  # none by one made by hand
-        images = sorted({payload["image_id"] for payload in told})
+        told = [event.extra.get("payload", {}) for event in events]  # nothing, by an event made by hand
+        images = sorted({payload["image_id"] for payload in told if "image_id" in payload})
         return [{"image_id": image, "name": f"encrypted-{image[-12:]}", "copy_key": image} for image in images]
 
     CopyImageOperator.partial(

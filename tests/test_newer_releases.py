@@ -70,7 +70,7 @@ def test_a_sensor_ignores_it_too() -> None:
 
 def test_a_trigger_in_a_form_that_is_not_known_says_what_to_do() -> None:
     task, deferral = deferred_task()
-    deferral.kwargs |= {"version": 2, "deadline": {"of": "another form"}}
+    deferral.kwargs.update({"version": 2, "deadline": {"of": "another form"}, "first_pause": "of another form"})
     event = task.event(deferral)
     assert event
     task.resume(event)

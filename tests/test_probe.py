@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -81,10 +82,19 @@ def test_without_a_terminal_it_wants_a_yes_before_it_sends_anything(world: World
     assert world.requests == []
 
 
-@pytest.mark.parametrize("file", ["no/such/folder/probe.md", ".", "probe.json"])
+@pytest.mark.parametrize("file", ["no/such/folder/probe.md", ".", "probe.json", "a.md"])
 def test_a_report_that_cannot_be_written_is_known_before(world: World, airflow_home: Path, file: str) -> None:
+    (airflow_home / "a.json").mkdir()
     probed = probe(OnWorld(world), airflow_home, "--report", str(airflow_home / file))
     assert "--report is " in str(probed.error)
+    assert world.requests == []
+
+
+def test_a_folder_that_is_not_to_be_written_to_is_known_before(
+    world: World, airflow_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # whoever runs the tests may write everywhere, perhaps
+    assert "cannot be written" in str(probe(OnWorld(world), airflow_home).error)
     assert world.requests == []
 
 

@@ -72,7 +72,7 @@ def test_the_table_of_the_hooks_calls_is_that_of_the_classes() -> None:
         else:
             assert not hasattr(ImsAsyncHook, method), name
     own = {name for name in (*vars(ImsBaseHook), *vars(ImsHook)) if callable(getattr(ImsHook, name)) and name[0] != "_"}
-    assert own - set(rows) == {"check", "close", "get_conn", "perform", "send", "sleep"}
+    assert own - set(rows) == {"check", "check_response", "close", "get_conn", "perform", "send", "sleep"}
 
 
 def signature(kind: type, method: str) -> list[tuple[str, str, str]]:

@@ -34,10 +34,10 @@ def probe_with(hook: ImsBaseHook, args: Namespace) -> int:
         raise ArgumentError("It asks before it makes anything, and there is no terminal: give --yes.")
     at = hook.client.now()
     path = Path(args.report or f"ims-probe-{at:%Y%m%dT%H%M%SZ}.md")
-    if path.suffix == ".json" or not path.parent.is_dir() or path.is_dir():
+    if path.suffix == ".json" or not path.parent.is_dir():
         raise ArgumentError(f"--report is {str(path)!r}: give a file in a folder that is there, such as probe.md.")
     for file in (path, path.with_suffix(".json")):
-        if not os.access(file if file.exists() else file.parent, os.W_OK):
+        if file.is_dir() or not os.access(file if file.exists() else file.parent, os.W_OK):
             raise ArgumentError(f"--report is {str(path)!r}: {file} cannot be written; give a file that can.")
     plan = Plan(args.image_id.lower(), args.duplicate_name, args.concurrency, args.poll_interval, args.timeout)
     store = FileNotes(airflow_home() / "ims-probes", _place(hook.client.settings), {})

@@ -71,10 +71,10 @@ class ImsAsyncHook:
         """Who asks which cloud."""
         return self._access.client
 
-    async def renewed(self) -> Client | None:
-        """After a log-in that was refused: ``client`` of a connection that has been changed, None where it has not."""
-        before = self.client.settings
-        return self.client if (await self.refresh(BELIEVED)).settings != before else None
+    async def renewed(self, refused: Client) -> Client | None:
+        """The client of a connection that has been changed since this one was refused; None where it has not."""
+        client = await self.refresh(BELIEVED)
+        return client if client.settings != refused.settings else None
 
     async def get_job(self, job_id: str) -> Job:
         """How far an asynchronous job has come."""
@@ -91,7 +91,7 @@ class ImsAsyncHook:
         try:
             return await self.perform(client.ask(make))
         except LoginRefusedError:
-            if not (renewed := await self.renewed()):
+            if not (renewed := await self.renewed(client)):
                 raise
         return await self.perform(renewed.ask(make))
 

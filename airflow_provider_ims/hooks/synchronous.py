@@ -57,8 +57,8 @@ class ImsHook(ImsBaseHook, HttpHook):
         return session
 
     def check_response(self, response: requests.Response) -> None:
-        """Raise the ``ImsError`` that an answer with status 4xx or 5xx is; a token that it repeats is not in it."""
-        if response.status_code < 400:
+        """Raise the ``ImsError`` that an answer other than 2xx is; a token that it repeats is not in it."""
+        if 200 <= response.status_code < 300:
             return
         answer = Response(response.status_code, dict(response.headers), response.content)
         for name in ("X-Auth-Token", "X-Security-Token"):
@@ -89,7 +89,7 @@ class _Auth(requests.auth.AuthBase):
     """Adds the token, or the signature, to requests for the image service, and to no other."""
 
     def __init__(self, service: Service, authorized: Callable[[Request], Request]) -> None:
-        self._address = requests.Request("GET", f"{service.url}/").prepare().url or ""  # as requests writes it
+        self._address = str(requests.Request("GET", f"{service.url}/").prepare().url)  # as requests writes it
         self._authorized = authorized
 
     def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:

@@ -13,6 +13,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import sys
 import typing
 from collections.abc import Iterator, Sequence
@@ -102,8 +103,8 @@ def _announce(cloud: Cloud, url: str) -> None:
 
 def _sentence(error: OSError | OverflowError, address: str) -> str:
     if isinstance(error, OSError) and error.errno is not None:
-        known = error.errno > 0  # else it is a name server's
-        return f"cannot use {error.filename or address}: {os.strerror(error.errno) if known else error.strerror}"
+        words = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno)
+        return f"cannot use {error.filename or address}: {words}"
     return f"cannot use {address}: {error}"
 
 

@@ -121,9 +121,9 @@ class JobTrigger(BaseTrigger):
 
     def _rest(self) -> float:
         """Seconds before it may look; a triggerer that starts again has it wait anew, but not beyond its deadline."""
-        pause = SOONEST_RETURN if self.first_pause is None else self.first_pause
-        is_known = self.version == DEFERRAL
-        return min(pause, max(SOONEST_RETURN, _seconds_until(self.deadline))) if is_known else pause
+        if self.first_pause is None or self.version != DEFERRAL:
+            return SOONEST_RETURN
+        return min(self.first_pause, max(SOONEST_RETURN, _seconds_until(self.deadline)))
 
     async def _wait(self) -> dict[str, Any]:
         from airflow_provider_ims.idempotency import Order
@@ -164,7 +164,7 @@ class JobTrigger(BaseTrigger):
         try:
             return await hook.perform(watch.look())
         except LoginRefusedError:  # the password may have been changed, and the connection after it
-            if not (renewed := await hook.renewed()):
+            if not (renewed := await hook.renewed(watch.client)):
                 raise
             watch.client = renewed
         return None

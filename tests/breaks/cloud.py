@@ -16,7 +16,7 @@ CLOUD = (
     Break(
         "a hook on a loop takes new credentials",
         "hooks/asynchronous.py",
-        "if not (renewed := await self.renewed()):\n                raise",
+        "if not (renewed := await self.renewed(client)):\n                raise",
         "if not (renewed := None):\n                raise",
         "test_look_ups.py",
     ),

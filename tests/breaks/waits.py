@@ -29,8 +29,8 @@ WAITS = (
     Break(
         "a wait that begins anew ends with its deadline",
         "triggers/jobs.py",
-        "min(pause, max(SOONEST_RETURN, _seconds_until(self.deadline)))",
-        "pause",
+        "min(self.first_pause, max(SOONEST_RETURN, _seconds_until(self.deadline)))",
+        "self.first_pause",
         "test_triggers.py",
     ),
     Break(

@@ -159,6 +159,7 @@ def test_the_simulated_cloud_is_left_out_and_in_the_end_all_is_removed(up: Up) -
     up.wait_until_healthy()
     there = {found["Config"]["Labels"]["com.docker.compose.service"] for found in up.containers()}
     assert there == set(SERVICES) - SIMULATED
+    up.compose("--profile", "simulator", "up", "--detach", "--no-build", *sorted(SIMULATED))
     up.remove()
     ours = ("--filter", "label=com.docker.compose.project=ims-test", "--quiet")
     assert up.engine("ps", "--all", *ours) + up.engine("volume", "ls", *ours) + up.engine("network", "ls", *ours) == ""
